@@ -109,6 +109,9 @@ pub async fn dial(endpoint: &Endpoint) -> io::Result<smol::net::TcpStream> {
     smol::net::TcpStream::connect(endpoint.socket_addr().ok_or(io::ErrorKind::InvalidInput)?).await
 }
 
+/// Size in bytes of a large message: 300 of them do not fit into the buffers of the operating system.
+pub const LARGE: usize = 100_000;
+
 /// Returns `true` if a TCP endpoint is free, so that a socket can be bound to it.
 pub fn is_free(endpoint: &Endpoint) -> bool {
     endpoint.socket_addr().is_some_and(|address| TcpListener::bind(address).is_ok())

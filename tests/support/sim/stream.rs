@@ -17,7 +17,8 @@ struct Wire {
     tcp: Tcp,
     /// Waker of the task that waits to read bytes, for each side.
     readers: [Option<Waker>; 2],
-    /// Waker of the task that waits for room to write, for each side.
+    /// Waker of the task that waits for room to write, for each side. A task that waits for an acknowledgement under way
+    /// is woken when it arrives.
     writers: [Option<Waker>; 2],
 }
 
@@ -105,8 +106,11 @@ impl PollStream for SimStream {
             match result {
                 Ok(count) => (Poll::Ready(Ok(count)), None),
                 Err(StreamError::WouldBlock) => {
-                    wire.writers[side as usize] = Some(cx.waker().clone());
-                    (Poll::Pending, wire.tcp.next_acknowledgement(side))
+                    let acknowledgement = wire.tcp.next_acknowledgement(side);
+                    if acknowledgement.is_none() {
+                        wire.writers[side as usize] = Some(cx.waker().clone());
+                    }
+                    (Poll::Pending, acknowledgement)
                 }
                 Err(_) => (Poll::Ready(Err(ErrorKind::ConnectionReset.into())), None),
             }

@@ -1,6 +1,6 @@
 //! The end of sockets: close with a limit, flush, and the close of all sockets of a context.
 
-use super::super::fixture::{PullSocket, PushSocket, ReqSocket, Socket, is_free, run, spawn};
+use super::super::fixture::{LARGE, PullSocket, PushSocket, ReqSocket, Socket, is_free, run, spawn};
 use super::hostile_peers::raw_peer;
 use super::{ANY, free_endpoint, yield_now};
 use core::pin::pin;
@@ -30,7 +30,7 @@ fn close_within_zero_drops_queued_messages_now() {
 #[test]
 fn flush_waits_until_slow_peer_has_room() {
     const COUNT: usize = 40;
-    const SIZE: usize = 1 << 20;
+    const SIZE: usize = 10 * LARGE;
     run(|| async {
         let push = PushSocket::new();
         let endpoint = push.bind(ANY).await.unwrap();

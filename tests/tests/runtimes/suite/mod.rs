@@ -22,7 +22,8 @@ pub(crate) mod stream;
 mod zap;
 
 use super::fixture::{
-    DealerSocket, PairSocket, PullSocket, PushSocket, RepSocket, ReqSocket, RouterSocket, Socket, is_free, run, spawn,
+    DealerSocket, LARGE, PairSocket, PullSocket, PushSocket, RepSocket, ReqSocket, RouterSocket, Socket, is_free, run,
+    spawn,
 };
 use core::future::poll_fn;
 use core::pin::pin;
@@ -207,7 +208,7 @@ fn push_waits_while_pull_is_full() {
         let push = Socket::with(Options::<Push>::new().send_hwm(10));
         push.connect(&endpoint).unwrap();
         // More than both high-water marks and the buffers of the network hold together.
-        let (count, body) = (400_usize, vec![b'x'; 100_000]);
+        let (count, body) = (400_usize, vec![b'x'; LARGE]);
         let sent = Arc::new(AtomicUsize::new(0));
         let sender = spawn({
             let (sent, body) = (Arc::clone(&sent), body.clone());
@@ -493,7 +494,7 @@ fn large_messages_arrive_intact_in_both_directions() {
         let b = PairSocket::new();
         b.connect(&endpoint).unwrap();
         // The length of the pattern is prime, so swapped or lost blocks change the body.
-        let body = |seed: u8| (0..=250_u8).map(|i| i.wrapping_mul(31) ^ seed).collect::<Vec<_>>().repeat(20_000);
+        let body = |seed: u8| (0..=250_u8).map(|i| i.wrapping_mul(31) ^ seed).collect::<Vec<_>>().repeat(LARGE / 5);
         let exchange = async |socket: &PairSocket, own: u8, peer: u8| {
             socket.send([body(own), vec![], body(own + 1)]).await.unwrap();
             let frames = socket.recv().await.unwrap().into_array::<3>().unwrap();

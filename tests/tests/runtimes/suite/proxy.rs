@@ -1,7 +1,7 @@
 //! Tests of proxies between two sockets of one runtime, with peers at both sockets.
 
 use super::super::fixture::{
-    DealerSocket, PairSocket, PullSocket, PushSocket, RepSocket, ReqSocket, RouterSocket, Socket, run, spawn,
+    DealerSocket, LARGE, PairSocket, PullSocket, PushSocket, RepSocket, ReqSocket, RouterSocket, Socket, run, spawn,
 };
 use super::{ANY, yield_now};
 use futures_util::future::{Either, join_all, select};
@@ -224,7 +224,7 @@ fn slow_subscriber_blocks_publisher_through_forwarder() {
         sub.connect(&subscribers).unwrap();
         sub.subscribe("").unwrap();
         publisher.wait_subscribed("", 1).await;
-        let body = vec![b'x'; 100_000];
+        let body = vec![b'x'; LARGE];
         let sent = Arc::new(AtomicUsize::new(0));
         let publishing = spawn({
             let (sent, body) = (Arc::clone(&sent), body.clone());

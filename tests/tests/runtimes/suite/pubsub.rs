@@ -1,7 +1,7 @@
 //! Tests of PUB and SUB, XPUB and XSUB, RADIO and DISH. Publishers wait for subscriptions with `wait_subscribed`, not
 //! by sleeping.
 
-use super::super::fixture::{Socket, run, spawn};
+use super::super::fixture::{LARGE, Socket, run, spawn};
 use super::{ANY, yield_now};
 use core::pin::pin;
 use futures_util::future::{Either, join, select};
@@ -226,7 +226,7 @@ fn blocking_publisher_waits_for_slow_subscriber() {
                 let publisher = publisher.clone();
                 async move {
                     for number in 0..1000_u32 {
-                        publisher.send((number.to_string(), vec![0; 3000])).await.unwrap();
+                        publisher.send((number.to_string(), vec![0; LARGE / 20])).await.unwrap();
                     }
                 }
             });

@@ -4,6 +4,7 @@ use super::super::fixture::{DealerSocket, RepSocket, ReqSocket, RouterSocket, So
 use super::hostile_peers::raw_peer;
 use super::{ANY, yield_now};
 use core::future::pending;
+use futures_util::future::join;
 use sansmq::kind::{Dealer, Rep, Req, Router};
 use sansmq::proto::connection::LikelyReason;
 use sansmq::proto::wire::Metadata;
@@ -215,8 +216,10 @@ fn denied_peer_receives_error_and_is_disconnected() {
         let router = Socket::with(Options::<Router>::new().handshake_timeout(None).authenticate(refuse));
         let endpoint = router.bind(ANY).await.unwrap();
         let mut server_monitor = router.monitor();
-        for sent in [greeting("NULL"), greeting_and_ready("DEALER")] {
-            let mut peer = raw_peer(&endpoint, &sent).await;
+        // Both at once: the router waits for a second for the end of the connection, so that the ERROR is not lost.
+        let (greeting, hello) = (greeting("NULL"), greeting_and_ready("DEALER"));
+        let peers = join(raw_peer(&endpoint, &greeting), raw_peer(&endpoint, &hello)).await;
+        for mut peer in [peers.0, peers.1] {
             assert_eq!(outcome(&mut server_monitor).await, Err(ConnectionError::Denied(AuthStatus::Denied)));
             let mut received = [0; 64 + 12];
             peer.read_exact(&mut received).await.unwrap();
