@@ -1,5 +1,6 @@
 //! Fuzz targets for a connection: arbitrary input, and the output of another connection, in pieces of any length.
 
+use super::bounded;
 use sansmq_proto::connection::{ConnectionConfig, HeartbeatConfig, Inbound, Link};
 use sansmq_proto::entropy::SeededEntropy;
 use sansmq_proto::{Buf, Connection, Instant, Message, SocketType};
@@ -19,6 +20,7 @@ const MAX_COMMAND: usize = 128 << 10;
 /// panic, and limits its memory and output. The first byte of `data` selects the socket type, and the second byte the
 /// length of the pieces. The other bytes are the input.
 pub fn connection(data: &[u8]) {
+    let _bounded = bounded(data);
     let Some((&kind, bytes)) = data.split_first() else { return };
     let Some((&step, bytes)) = bytes.split_first() else { return };
     let config = config(kind);
@@ -93,6 +95,7 @@ fn body_of(item: &Inbound) -> Vec<u8> {
 /// Checks that messages arrive unchanged when their encoded bytes arrive in pieces. The first byte of `data` selects
 /// the length of the pieces.
 pub fn round_trip(data: &[u8]) {
+    let _bounded = bounded(data);
     let Some((&step, bytes)) = data.split_first() else { return };
     let messages: Vec<Message> = bytes
         .split(|&byte| byte == b'\n')

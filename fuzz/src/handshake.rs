@@ -1,6 +1,7 @@
 //! Fuzz target for a handshake of each mechanism between two connections, while bytes in transit are split, changed,
 //! dropped and repeated.
 
+use super::bounded;
 use arbitrary::{Arbitrary, Unstructured};
 use sansmq_proto::connection::Link;
 use sansmq_proto::entropy::SeededEntropy;
@@ -39,6 +40,7 @@ enum Change {
 /// Checks a handshake between a client and a server: neither side panics, the output of each side is bounded, and the
 /// handshake succeeds if no byte was changed.
 pub fn handshake(data: &[u8]) {
+    let _bounded = bounded(data);
     let Ok(scenario) = Scenario::arbitrary_take_rest(Unstructured::new(data)) else { return };
     let (client, server) = securities(scenario.mechanism);
     let server = Options::<kind::Router>::new().security(server).authenticate(|_| AuthReply::accept());

@@ -1,6 +1,8 @@
 //! The code of the fuzz targets: each function takes any bytes, and panics if an invariant does not hold. The code does not use
 //! libFuzzer, so that the tests run it too.
 
+use sansmq_proto::cost::{self, Check};
+
 mod connection;
 mod handshake;
 mod seeds;
@@ -16,6 +18,14 @@ pub use sockets::sockets;
 pub use text::{certificate, endpoint, envelope};
 pub use topics::topics;
 pub use wire::{commands, frames, greeting};
+
+/// Begins the run of a target on an input. The run fails if the work of all calls together is not in proportion to their
+/// number and to the length of the input; see [`cost`].
+pub(crate) fn bounded(data: &[u8]) -> Check {
+    let check = cost::total();
+    cost::input(data.len());
+    check
+}
 
 /// Name of a fuzz target, and the function that runs it on an input.
 pub type Target = (&'static str, fn(&[u8]));

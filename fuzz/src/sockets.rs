@@ -1,5 +1,6 @@
 //! Fuzz target for sockets: random operations on a simulated network with delays and disconnects.
 
+use super::bounded;
 use arbitrary::{Arbitrary, Unstructured};
 use sansmq_proto::testing::{Net, NodeId};
 use sansmq_proto::{Endpoint, Message, Options, SocketType};
@@ -77,6 +78,7 @@ struct World {
 /// Checks that each message arrives complete or not at all, at most once, and in the order of its connection, and that
 /// queues stay within their high-water marks. The simulation fails if the network does not come to rest.
 pub fn sockets(data: &[u8]) {
+    let _bounded = bounded(data);
     let Ok(scenario) = Scenario::arbitrary_take_rest(Unstructured::new(data)) else { return };
     let mut world = World::new(&scenario);
     for op in scenario.ops.iter().take(MAX_OPS) {

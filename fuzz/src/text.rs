@@ -1,11 +1,13 @@
 //! Fuzz targets for texts and messages that are parsed: endpoints, key files and envelopes.
 
+use super::bounded;
 use sansmq_proto::message::Envelope;
 use sansmq_proto::security::curve::{Certificate, PublicKey, z85};
 use sansmq_proto::{Endpoint, Message};
 
 /// Checks that valid endpoints and valid Z85 texts are unchanged after formatting and parsing.
 pub fn endpoint(data: &[u8]) {
+    let _bounded = bounded(data);
     let text = String::from_utf8_lossy(data);
     if let Ok(endpoint) = text.parse::<Endpoint>() {
         let again = endpoint.to_string();
@@ -22,6 +24,7 @@ pub fn endpoint(data: &[u8]) {
 
 /// Checks that valid certificates are unchanged after formatting and parsing.
 pub fn certificate(data: &[u8]) {
+    let _bounded = bounded(data);
     let Ok(certificate) = String::from_utf8_lossy(data).parse::<Certificate>() else { return };
     let public = certificate.public_text().parse::<Certificate>().expect("own output is valid input");
     assert_eq!(public.public(), certificate.public());
@@ -33,6 +36,7 @@ pub fn certificate(data: &[u8]) {
 
 /// Checks that an envelope that was removed from a message can be put back in front of any body.
 pub fn envelope(data: &[u8]) {
+    let _bounded = bounded(data);
     let Some(message) = Message::from_frames(data.split(|&byte| byte == b'/')) else { return };
     match Envelope::parse(message.clone()) {
         Ok((envelope, body)) => {

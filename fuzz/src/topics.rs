@@ -1,5 +1,6 @@
 //! Fuzz target for subscriptions and publications, compared with a plain list of prefixes.
 
+use super::bounded;
 use arbitrary::{Arbitrary, Unstructured};
 use sansmq_proto::testing::Net;
 use sansmq_proto::{Options, kind};
@@ -14,6 +15,7 @@ enum Op<'a> {
 /// Checks that a subscriber receives exactly the publications that begin with one of its prefixes, each publication
 /// once, in the order of sending.
 pub fn topics(data: &[u8]) {
+    let _bounded = bounded(data);
     let Ok(ops) = Vec::<Op<'_>>::arbitrary_take_rest(Unstructured::new(data)) else { return };
     let mut net = Net::seeded(1);
     let publisher = net.socket(Options::<kind::Pub>::new());

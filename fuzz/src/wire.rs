@@ -1,10 +1,12 @@
 //! Fuzz targets for decoding and encoding of greetings, frame heads, commands and metadata.
 
+use super::bounded;
 use sansmq_proto::wire::{Command, FrameHead, Greeting, Metadata};
 
 /// Checks that a greeting is unchanged after encoding and decoding, for any length of a routing id in its ZMTP 1.0
 /// part.
 pub fn greeting(data: &[u8]) {
+    let _bounded = bounded(data);
     let Some((bytes, rest)) = data.split_first_chunk::<{ Greeting::LEN }>() else { return };
     let greeting = Greeting::decode(bytes);
     let again = greeting.encode(rest.first().copied().unwrap_or(0));
@@ -14,6 +16,7 @@ pub fn greeting(data: &[u8]) {
 /// Checks that frame heads are unchanged after encoding and decoding, and that a decoded head is not longer than the
 /// input.
 pub fn frames(mut data: &[u8]) {
+    let _bounded = bounded(data);
     while let Ok(Some((head, len))) = FrameHead::decode(data) {
         assert!(len > 0 && len <= data.len());
         let mut again = Vec::new();
@@ -30,6 +33,7 @@ pub fn frames(mut data: &[u8]) {
 /// Checks that valid commands are unchanged after encoding and decoding, and that each metadata property is found by
 /// its name.
 pub fn commands(data: &[u8]) {
+    let _bounded = bounded(data);
     if let Ok(command) = Command::decode(data) {
         let mut frame = Vec::new();
         command.encode(&mut frame);

@@ -52,6 +52,7 @@
 //! - `plain`: the PLAIN mechanism (RFC 24).
 //! - `curve`: the CURVE mechanism (RFC 25 and 26).
 //! - `testing`: the simulated network `testing::Net`.
+//! - `meter`: counts and bounds the work of each call. For tests and fuzzing only, because it slows every call down.
 
 // Only unit tests use `std` unconditionally.
 #![cfg_attr(not(test), no_std)]
@@ -64,6 +65,10 @@ extern crate std;
 
 pub mod address;
 pub mod connection;
+#[cfg(feature = "meter")]
+pub mod cost;
+#[cfg(not(feature = "meter"))]
+mod cost;
 pub mod embedding {
     #![doc = include_str!("embedding.md")]
 }

@@ -187,6 +187,8 @@ impl Shared {
     #[inline]
     pub(crate) fn locked<R>(&self, wakes: &mut Wakes, work: impl FnOnce(&mut State, &mut Wakes) -> R) -> R {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        #[cfg(feature = "meter")]
+        let _locked = sansmq_proto::cost::locked("the lock of a socket");
         let result = work(&mut state, wakes);
         state.settle(self, wakes);
         result

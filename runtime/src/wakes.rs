@@ -44,6 +44,8 @@ pub(crate) enum DeferredCall {
 impl Wakes {
     #[inline]
     pub(crate) fn add(&mut self, waker: Option<Waker>) {
+        #[cfg(feature = "meter")]
+        sansmq_proto::cost::wakes(1);
         match waker {
             None => {}
             Some(waker) if self.waker.is_none() => self.waker = Some(waker),

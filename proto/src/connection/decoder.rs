@@ -4,6 +4,7 @@
 use super::read_buffers::ReadBuffers;
 use crate::connection::config::ConnectionConfig;
 use crate::connection::error::ConnectionError;
+use crate::cost;
 use crate::message::{Frame, Message};
 use crate::wire::{DecodeError, FrameHead, LONG, MAX_HEAD_1_0, MORE};
 use alloc::vec::Vec;
@@ -178,6 +179,7 @@ impl Decoder {
     #[cold]
     fn head_in_pieces(&mut self, input: &mut &[u8]) -> Result<Option<FrameHead>, ConnectionError> {
         while let Some((&byte, rest)) = input.split_first() {
+            cost::nodes(1);
             *input = rest;
             self.head[self.head_len] = byte;
             self.head_len += 1;
@@ -223,6 +225,7 @@ impl Decoder {
         while !input.is_empty() && body.filled < body.size {
             body.grow(&mut self.blocks);
             let count = body.space().len().min(input.len());
+            cost::bytes(count);
             let (front, rest) = input.split_at(count);
             body.bytes[body.filled..body.filled + count].copy_from_slice(front);
             body.filled += count;
@@ -256,6 +259,7 @@ impl Decoder {
     }
 
     fn join_several(&mut self, head: FrameHead, frame: Frame) -> Option<Message> {
+        cost::frames(1);
         self.size += frame.len();
         self.frames.push(frame);
         if head.more {
@@ -287,7 +291,10 @@ fn split_head(input: &[u8]) -> Option<(bool, usize, &[u8])> {
 fn front(input: &[u8], size: usize, block: Option<&Bytes>) -> Frame {
     match block {
         Some(block) if size >= SHARE_FROM => block.slice_ref(&input[..size]).into(),
-        _ => Frame::copy_prefix(input, size),
+        _ => {
+            cost::bytes(size);
+            Frame::copy_prefix(input, size)
+        }
     }
 }
 
@@ -304,6 +311,7 @@ fn whole_frames(input: &mut &[u8], block: Option<&Bytes>, config: &ConnectionCon
         if total > config.max_message_size || size > rest.len() || frames.len() >= config.max_frames {
             return None;
         }
+        cost::nodes(1);
         frames.push(front(rest, size, block));
         (left, more) = (&rest[size..], follows);
     }
@@ -323,6 +331,7 @@ impl Body {
     /// Converts a complete body into a frame. Large memory of a body is also stored in `blocks`, to be reused after the
     /// application has dropped the frame.
     fn into_frame(self, blocks: &mut ReadBuffers) -> Frame {
+        cost::resumed(self.size);
         let block = self.bytes.freeze();
         if !ReadBuffers::is_kept_size(block.len()) {
             return block.into();
@@ -335,6 +344,7 @@ impl Body {
     /// Converts a complete body into mutable bytes, to be decrypted in place.
     #[cfg(feature = "curve")]
     pub(super) fn into_bytes(mut self) -> BytesMut {
+        cost::resumed(self.size);
         self.bytes.truncate(self.size);
         self.bytes
     }

@@ -9,6 +9,7 @@ use super::decoder::{Decoder, Item, MAX_COMMAND};
 use super::outbox::Outbox;
 use crate::connection::config::ConnectionConfig;
 use crate::connection::error::ConnectionError;
+use crate::cost;
 use crate::message::Frame;
 use crate::security::curve::{CurveError, OVERHEAD, Opener};
 use crate::wire::FrameHead;
@@ -113,12 +114,14 @@ fn open_copy(sealed: &[u8], opener: &mut Opener) -> Result<(FrameHead, Frame), C
         return open_shared(BytesMut::from(sealed), opener);
     };
     buffer.copy_from_slice(sealed);
+    cost::bytes(buffer.len());
     let (flags, body) = opener.open_in_place(buffer).map_err(CurveError::from)?;
     Ok((head_of(flags, body.len())?, Frame::copy_from_slice(body)))
 }
 
 /// Decrypts a frame in place. The returned frame refers to the memory of `sealed`.
 fn open_shared(mut sealed: BytesMut, opener: &mut Opener) -> Result<(FrameHead, Frame), ConnectionError> {
+    cost::bytes(sealed.len());
     let (flags, body) = opener.open_in_place(&mut sealed).map_err(CurveError::from)?;
     let head = head_of(flags, body.len())?;
     sealed.advance(OVERHEAD);

@@ -6,6 +6,7 @@ use super::legacy::{self, LegacyPhase};
 use super::phase::{HandshakeOwner, Phase};
 use crate::connection::config::ConnectionConfig;
 use crate::connection::error::ConnectionError;
+use crate::cost;
 use crate::time::Instant;
 use crate::wire::{Greeting, Opening, Version};
 
@@ -17,6 +18,7 @@ impl Connection {
         let steps = [Greeting::SIGNATURE, Greeting::SIGNATURE_AND_MAJOR, Greeting::LEN];
         let step = steps.into_iter().find(|end| end > len).unwrap_or(Greeting::LEN);
         let (front, rest) = input.split_at((step - *len).min(input.len()));
+        cost::bytes(front.len());
         bytes[*len..*len + front.len()].copy_from_slice(front);
         *len += front.len();
         *input = rest;

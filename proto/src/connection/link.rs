@@ -3,6 +3,7 @@
 
 use crate::connection::heartbeat::RoundTrip;
 use crate::connection::written::Written;
+use crate::cost;
 use crate::message::{Frame, Message};
 use crate::socket_type::SocketType;
 use crate::wire::{Metadata, Version};
@@ -92,6 +93,10 @@ impl Subscription {
     /// Decodes a message with this content as a subscription change of ZMTP 3.0: the byte 1 or 0, followed by the
     /// prefix. Returns `None` for any other message.
     pub(crate) fn from_message(content: &[u8]) -> Option<Self> {
+        // The content of another message is not copied.
+        if let Some(0 | 1) = content.first() {
+            cost::bytes(content.len());
+        }
         match content.split_first() {
             Some((1, prefix)) => Some(Self::Subscribe(Bytes::copy_from_slice(prefix))),
             Some((0, prefix)) => Some(Self::Cancel(Bytes::copy_from_slice(prefix))),

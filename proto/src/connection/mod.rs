@@ -38,6 +38,7 @@ pub(crate) use socks::User;
 pub use written::Written;
 
 use crate::address::Endpoint;
+use crate::cost;
 use crate::entropy::Entropy;
 use crate::message::Message;
 #[cfg(feature = "curve")]
@@ -232,6 +233,7 @@ impl Connection {
         block: Option<&Bytes>,
         now: Instant,
     ) -> Result<(), ConnectionError> {
+        let _call = cost::call("Connection::handle_input", 1);
         let now = self.observe(now);
         if !input.is_empty() {
             self.record_input(input.len(), now);
@@ -272,6 +274,7 @@ impl Connection {
                     continue;
                 }
                 Phase::AwaitingSocket { .. } | Phase::AwaitingAdmission(_) => {
+                    cost::bytes(input.len());
                     self.stored_input.extend_from_slice(core::mem::take(input));
                     return Ok(());
                 }
@@ -325,6 +328,7 @@ impl Connection {
             }
         } else {
             while let Some(message) = self.decoder.whole_message(input, block, &self.config) {
+                cost::frames(message.len());
                 self.inbox.push_back(Inbound::Message(message));
             }
         }
@@ -332,6 +336,7 @@ impl Connection {
 
     /// Handles a command after the handshake. Unknown commands, and commands for other socket types, are ignored.
     fn command(&mut self, command: Command, now: Instant) -> Result<(), ConnectionError> {
+        cost::frames(1);
         let ours = self.config.socket_type;
         match command {
             Command::Ping { ttl, context } => {
@@ -360,6 +365,7 @@ impl Connection {
     // This form is accepted from peers of every version, as in libzmq.
     #[inline]
     fn handle_message(&mut self, message: Message) {
+        cost::frames(message.len());
         if self.config.socket_type.accepts_subscriptions()
             && message.len() == 1
             && let Some(change) = Subscription::from_message(message.head())
@@ -380,6 +386,7 @@ impl Connection {
     /// # Errors
     /// The reason why the connection has ended, most often [`ConnectionError::TimedOut`].
     pub fn handle_timeout(&mut self, now: Instant) -> Result<(), ConnectionError> {
+        let _call = cost::call("Connection::handle_timeout", 1);
         let now = self.observe(now);
         if self.phase.deadline().is_some_and(|deadline| deadline <= now) {
             return self.close_on_error(Err(self.timeout_error()));
@@ -531,6 +538,7 @@ impl Connection {
     /// use this information.
     fn record_input(&mut self, count: usize, now: Instant) {
         // With an empty inbox, earlier input was not read ahead. It may be hours of heartbeats.
+        cost::input(count);
         self.read_ahead = if self.inbox.is_empty() { count } else { self.read_ahead + count };
         self.commands = 0;
         self.heartbeat.bytes_received(now);

@@ -19,6 +19,7 @@
 //! copied: `bodies` refers to them. A batch consists of whole frames, so that a command is never placed inside a frame.
 
 use super::{Outbound, Subscription, Written};
+use crate::cost;
 use crate::message::{Frame, Message};
 use crate::wire::{Command, FrameHead, Version};
 use alloc::collections::VecDeque;
@@ -213,6 +214,7 @@ impl Outbox {
     /// Queues the PONG that answers a received PING with this context. If [`MAX_PONGS`] PONGs are queued already, drops
     /// the oldest of them.
     pub(super) fn push_pong(&mut self, context: Frame) {
+        cost::nodes(1);
         if self.pongs.len() == MAX_PONGS {
             self.pongs.pop_front();
         }
@@ -367,6 +369,7 @@ impl Outbox {
         self.advance(start - written);
         let mut frames = Vec::new();
         while messages.len() < count {
+            cost::requested(1);
             let rest = &self.arena[self.at..];
             let is_1_0 = self.framing == Some(Framing::Zmtp1);
             let decoded = if is_1_0 { FrameHead::decode_1_0(rest) } else { FrameHead::decode(rest) };
@@ -417,6 +420,7 @@ impl Outbox {
     /// PONGs.
     fn begin_batch(&mut self) {
         while let Some(context) = self.pongs.pop_front() {
+            cost::frames(1);
             self.push_command(&Command::Pong(context));
         }
         self.first = self.remaining();
@@ -485,6 +489,7 @@ impl Outbox {
 
     #[inline]
     fn encode_message(&mut self, message: &Message) {
+        cost::requested(message.len());
         if let Some(wire) = message.wire() {
             self.arena.extend_from_slice(wire);
             return;

@@ -2,6 +2,7 @@
 
 use super::{Connection, Inbound, Outbox, Peer, Phase};
 use crate::connection::config::ConnectionConfig;
+use crate::cost;
 use crate::message::{Frame, Message};
 use crate::security::HandshakeEntropy;
 use crate::socket_type::SocketType;
@@ -30,6 +31,7 @@ impl Connection {
     pub(super) fn handle_raw(&mut self, input: &[u8]) {
         // An empty message would be mistaken for the notice that a peer has connected or disconnected.
         if !input.is_empty() {
+            cost::frames(1);
             self.inbox.push_back(Inbound::Message(Message::from(input)));
         }
     }

@@ -1,5 +1,6 @@
 //! [`ReadBuffers`]: reuse of the memory of large message bodies after the application has dropped them.
 
+use crate::cost;
 use alloc::vec::Vec;
 use bytes::{Bytes, BytesMut};
 
@@ -47,6 +48,8 @@ impl ReadBuffers {
     /// of the body in bytes. The extended buffer can still be shorter than the body.
     pub(crate) fn grow(&mut self, filled: &mut BytesMut, size: usize) {
         let min = granted(size, filled.len());
+        cost::bytes(filled.len());
+        cost::resumed(filled.len());
         match self.find(min) {
             None => filled.resize(min, 0),
             Some(mut block) => {
@@ -63,6 +66,7 @@ impl ReadBuffers {
     /// and at most about four times as many. Returns `None` if there is no such block.
     pub(crate) fn find(&mut self, min: usize) -> Option<BytesMut> {
         let is_suitable = |block: &Bytes| block.len() >= min && block.len() / 4 <= min && block.is_unique();
+        cost::nodes(self.kept.len());
         let index = self.kept.iter().rposition(is_suitable)?;
         let block = self.kept.remove(index);
         self.bytes -= block.len();
@@ -80,6 +84,7 @@ impl ReadBuffers {
     pub(crate) fn keep(&mut self, block: Bytes) {
         let len = block.len();
         while self.bytes + len > MAX_KEPT {
+            cost::nodes(self.kept.len());
             self.bytes -= self.kept.remove(0).len();
         }
         self.bytes += len;

@@ -6,6 +6,7 @@ use super::{Connection, HandshakeOwner, Heartbeat, Phase};
 use crate::address::Resource;
 use crate::connection::config::ConnectionConfig;
 use crate::connection::error::{ConnectionError, Timeout};
+use crate::cost;
 use crate::entropy::Entropy;
 use crate::security::{HandshakeEntropy, ReadyPending};
 use crate::time::Instant;
@@ -146,6 +147,7 @@ impl Connection {
             self.finish_handshake(pending_peer.metadata, ready_pending, now)?;
         }
         let stored = core::mem::take(&mut self.stored_input);
+        cost::resumed(stored.len());
         self.consume(&mut &stored[..], None, now)
     }
 

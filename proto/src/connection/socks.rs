@@ -5,6 +5,7 @@ use super::{Connection, Outbox, Phase};
 use crate::address::{Endpoint, Host};
 use crate::connection::config::ConnectionConfig;
 use crate::connection::error::ConnectionError;
+use crate::cost;
 use crate::entropy::Entropy;
 use crate::security::HandshakeEntropy;
 use crate::time::Instant;
@@ -127,6 +128,8 @@ impl Socks {
         loop {
             let missing = self.expected().saturating_sub(self.reply.len());
             let (front, rest) = input.split_at(missing.min(input.len()));
+            cost::nodes(1);
+            cost::bytes(front.len());
             self.reply.extend_from_slice(front);
             *input = rest;
             if self.reply.first().is_some_and(|&version| !self.is_expected_version(version)) {

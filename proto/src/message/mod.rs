@@ -4,6 +4,7 @@ mod envelope;
 
 pub use envelope::Envelope;
 
+use crate::cost;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::{
@@ -98,6 +99,7 @@ impl Frame {
     /// Creates a frame with a copy of `bytes`.
     #[inline]
     pub fn copy_from_slice(bytes: &[u8]) -> Self {
+        cost::bytes(bytes.len());
         if bytes.len() <= INLINE { Self::inline(bytes) } else { Self(Repr::Shared(Bytes::copy_from_slice(bytes))) }
     }
 
@@ -448,6 +450,7 @@ impl Message {
 
     /// Inserts a frame before all other frames, as a ROUTER does with the routing id of the sender.
     pub fn push_front(&mut self, frame: impl Into<Frame>) {
+        cost::nodes(self.len());
         self.as_many(1).insert(0, frame.into());
     }
 

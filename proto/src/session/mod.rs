@@ -11,6 +11,7 @@ pub use session_set::SessionSet;
 pub use stream::{Stream, StreamError};
 
 use crate::connection::{Connection, ConnectionError, Fault, Link};
+use crate::cost;
 use crate::time::Instant;
 use bytes::{Buf, BytesMut};
 use core::ops::BitOr;
@@ -184,6 +185,8 @@ impl Session {
         now: Instant,
         exchange: impl FnMut(&mut Connection) -> Result<(), ConnectionError>,
     ) -> Result<Turn, ConnectionError> {
+        // Two exchanges in each round, and one after an error.
+        let _call = cost::call("Session::turn", 2 * ROUNDS as u64 + 1);
         let SessionBuffers { room, spare } = buffers;
         self.connection.borrow_from(spare);
         let turn = self.turn_in(stream, room, now, exchange);

@@ -4,6 +4,7 @@
 use super::{ListenerId, Socket};
 use crate::address::{Endpoint, Host};
 use crate::connection::ConnectionError;
+use crate::cost;
 use crate::socket::event::RejectReason;
 use crate::socket::id::PipeId;
 use crate::time::Instant;
@@ -77,6 +78,7 @@ impl HandshakeRates {
         while let Some(&(clear_at, address)) = self.by_time.first()
             && clear_at <= now
         {
+            cost::nodes(1);
             self.by_time.pop_first();
             self.clear_at.remove(&address);
         }

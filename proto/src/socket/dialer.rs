@@ -5,6 +5,7 @@ use super::pipe::state::{FailureKind, PipeState};
 use super::{Action, Socket, Timer};
 use crate::address::{Endpoint, NetworkError};
 use crate::connection::{Connection, ConnectionConfig, Peer};
+use crate::cost;
 use crate::entropy::between;
 use crate::message::Frame;
 use crate::socket::error::ConnectError;
@@ -114,6 +115,7 @@ impl Socket {
     /// Reports that the connection attempt of the pipe `id` succeeded, and returns the new connection. Returns `None`
     /// if the socket has cancelled the attempt; the caller must then close the stream that the attempt opened.
     pub fn connected(&mut self, id: PipeId, now: Instant) -> Option<Connection> {
+        let _call = cost::call("Socket::connected", 1);
         if !self.connected_link(id, now) {
             return None;
         }
@@ -174,6 +176,7 @@ impl Socket {
     /// Reports that the connection attempt of the pipe `id` failed because of `error`. The socket begins the next
     /// attempt after a delay. If the options do not permit another attempt, the socket removes the pipe.
     pub fn dial_failed(&mut self, id: PipeId, error: NetworkError, now: Instant) {
+        let _call = cost::call("Socket::dial_failed", 1);
         self.observe(now);
         let Some(pipe) = self.pipes.get_mut(id).filter(|pipe| pipe.state.is_connecting()) else { return };
         let Some(endpoint) = pipe.state.endpoint().cloned() else { return };

@@ -1,6 +1,7 @@
 //! Flush: waiting until the queued messages are handed to the operating system.
 
 use super::Socket;
+use crate::cost;
 use crate::socket::id::PipeId;
 use alloc::vec::Vec;
 
@@ -24,6 +25,7 @@ impl Socket {
     /// A message to a peer without a connection stays queued, and so does a message beyond the high-water mark of a
     /// peer that does not read. Over `inproc`, a message is handed over when the receiving socket has taken it.
     pub fn poll_flush(&mut self, flush: &mut Flush) -> bool {
+        cost::requested(flush.0.len());
         flush.0.retain(|&(id, target)| self.pipes.watch_flush(id, target));
         flush.0.is_empty()
     }

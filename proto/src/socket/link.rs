@@ -3,6 +3,7 @@
 
 use super::Socket;
 use crate::connection::{ConnectionError, Inbound, Link, Peer};
+use crate::cost;
 use crate::message::{Frame, Message};
 use crate::socket::effects::Effects;
 use crate::socket::event::Event;
@@ -34,6 +35,7 @@ impl Socket {
     /// The reason why the connection must be closed. The caller must then give `link` back with
     /// [`disconnected`](Self::disconnected).
     pub fn exchange(&mut self, id: PipeId, link: &mut impl Link) -> Result<(), ConnectionError> {
+        let _call = cost::call("Socket::exchange", 1);
         let Some(pipe) = self.pipes.get_mut(id) else { return Err(ConnectionError::LocallyClosed) };
         let is_draining = pipe.state.is_draining();
         let mut is_ready = match pipe.state.link() {
@@ -112,6 +114,7 @@ impl Socket {
             match link.take() {
                 None => break Ok(()),
                 Some(Inbound::Message(message)) => {
+                    cost::frames(message.len());
                     received += TrafficCount::of(&message);
                     let taken = self.pattern.on_message(&mut self.pipes, id, message, &mut self.effects);
                     if taken.is_err() {
@@ -119,6 +122,7 @@ impl Socket {
                     }
                 }
                 Some(Inbound::Subscription(change)) => {
+                    cost::frames(1);
                     match self.pattern.on_subscription(&mut self.pipes, id, change) {
                         Ok(effects) => self.effects |= effects | Effects::PEERS_CHANGED,
                         Err(error) => break Err(error),
@@ -135,7 +139,9 @@ impl Socket {
     /// Drops the messages that the connection of a draining pipe has received, because such a pipe only sends. Stops if
     /// the incoming queue of the pipe is full; then the connection keeps the remaining messages.
     fn discard(&mut self, id: PipeId, link: &mut impl Link) {
-        while self.pipes.may_deliver(id) && link.take().is_some() {}
+        while self.pipes.may_deliver(id) && link.take().is_some() {
+            cost::frames(1);
+        }
     }
 
     /// Returns the [`Demand`] of the pipe `id`, which receives over `inproc`: whether the sending socket must announce
@@ -175,6 +181,7 @@ impl Socket {
     /// send are sent on the next connection. A STREAM drops these messages instead. A `link` that is passed by
     /// reference must not be used afterwards.
     pub fn disconnected(&mut self, id: PipeId, mut link: impl Link, reason: &ConnectionError, now: Instant) {
+        let _call = cost::call("Socket::disconnected", 1);
         self.observe(now);
         let Some(pipe) = self.pipes.get_mut(id).filter(|pipe| pipe.state.is_connected()) else { return };
         let Some(endpoint) = pipe.state.endpoint().cloned() else { return };
@@ -226,6 +233,7 @@ impl Socket {
     fn receive_rest(&mut self, id: PipeId, link: &mut impl Link) {
         let delivers_messages = self.pipes.get(id).is_some_and(|pipe| pipe.state.delivers_messages());
         while let Some(item) = link.take() {
+            cost::frames(1);
             if let (Inbound::Message(message), true) = (item, delivers_messages) {
                 self.pipes.received(id, TrafficCount::of(&message));
                 if self.pattern.on_message(&mut self.pipes, id, message, &mut self.effects).is_err() {

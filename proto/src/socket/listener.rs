@@ -5,6 +5,7 @@ use super::pipe::state::PipeState;
 use super::{Action, ListenerId, Socket, Timer};
 use crate::address::{Endpoint, NetworkError};
 use crate::connection::Connection;
+use crate::cost;
 use crate::socket::error::{AcceptError, UnbindError};
 use crate::socket::event::{Event, RejectReason};
 use crate::socket::id::PipeId;
@@ -84,6 +85,7 @@ impl Socket {
     /// [`UnbindError::Unknown`] if the socket has no listener at this endpoint.
     pub fn unbind(&mut self, endpoint: &Endpoint, now: Instant) -> Result<(), UnbindError> {
         self.observe(now);
+        cost::requested(self.listeners.len());
         let matching = self.listeners.iter().filter(|(_, listener)| listener.is_at(endpoint));
         let ids: Vec<_> = matching.map(|(&id, _)| id).collect();
         if ids.is_empty() {
@@ -131,6 +133,7 @@ impl Socket {
     /// of the peer. Returns `None` if the listener is closed or a limit on peers or handshakes is reached; the caller
     /// must then close the stream.
     pub fn accepted(&mut self, id: ListenerId, from: Endpoint, now: Instant) -> Option<(PipeId, Connection)> {
+        let _call = cost::call("Socket::accepted", 1);
         self.check_handshake_rate(id, &from, now)?;
         let pipe = self.accepted_link(id, from.clone(), now).ok()?;
         self.count_handshake(&from);
@@ -146,6 +149,7 @@ impl Socket {
     /// # Errors
     /// [`AcceptError::ListenerClosed`], or [`AcceptError::Rejected`] if a limit on peers or handshakes is reached.
     pub fn accepted_link(&mut self, id: ListenerId, from: Endpoint, now: Instant) -> Result<PipeId, AcceptError> {
+        let _call = cost::call("Socket::accepted_link", 1);
         self.observe(now);
         let listener = self.listeners.get_mut(&id).ok_or(AcceptError::ListenerClosed)?;
         listener.failures = 0;

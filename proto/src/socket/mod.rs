@@ -40,6 +40,7 @@ use crate::address::{Endpoint, NetworkError, TransportConfig};
 #[cfg(doc)]
 use crate::connection::Connection;
 use crate::connection::{ConnectionConfig, Peer};
+use crate::cost;
 use crate::entropy::Entropy;
 use crate::kind::Kind;
 use crate::message::Message;
@@ -242,6 +243,8 @@ impl Socket {
     /// [`Unsent`]: the reasons of [`SendError`], without the message.
     #[inline]
     pub fn offer(&mut self, message: &mut Message) -> Result<(), Unsent> {
+        let _call = cost::call("Socket::offer", 1);
+        cost::input_of(|| message.size() + message.len());
         if self.is_blocked {
             return self.offer_blocked(message);
         }
@@ -310,6 +313,7 @@ impl Socket {
     /// [`RecvError`].
     #[inline]
     pub fn recv(&mut self) -> Result<Message, RecvError> {
+        let _call = cost::call("Socket::recv", 1);
         if self.is_blocked {
             return self.recv_blocked();
         }
@@ -357,6 +361,7 @@ impl Socket {
     /// Always true for a ROUTER, STREAM, SERVER or PEER: the routing id in the message selects the peer, so only `send`
     /// can check whether this peer has room.
     pub fn can_send(&mut self) -> bool {
+        let _call = cost::call("Socket::can_send", 1);
         self.is_blocked || self.pattern.can_send(&mut self.pipes)
     }
 
@@ -364,6 +369,7 @@ impl Socket {
     /// (`ZMQ_EVENTS` with `ZMQ_POLLIN`). Always true for a closed socket, and while `recv` returns
     /// [`RecvError::Unreachable`].
     pub fn can_recv(&mut self) -> bool {
+        let _call = cost::call("Socket::can_recv", 1);
         self.is_blocked || self.pattern.can_recv(&mut self.pipes)
     }
 
@@ -372,6 +378,8 @@ impl Socket {
     #[must_use]
     #[inline]
     pub fn poll_action(&mut self) -> Option<Action> {
+        let _call = cost::call("Socket::poll_action", 1);
+        cost::wakes(1);
         if let Some(pipe) = self.pipes.pop_due() {
             return Some(Action::Service(pipe));
         }
@@ -397,6 +405,7 @@ impl Socket {
     /// Also continues to remove the subscriptions of peers that have disconnected, a bounded number per call.
     /// [`poll_timeout`](Self::poll_timeout) then returns a time that has passed until all are removed.
     pub fn handle_timeout(&mut self, now: Instant) {
+        let _call = cost::call("Socket::handle_timeout", 1);
         let now = self.observe(now);
         if self.effects.take(Effects::UNFINISHED) {
             self.effects |= self.pattern.remove_departed(&mut self.pipes);
@@ -404,6 +413,7 @@ impl Socket {
         // Collect first: a timer that is set again below waits for the next call, even if it expires at once.
         let due: Vec<_> = core::iter::from_fn(|| self.deadlines.pop_due(now)).collect();
         for timer in due {
+            cost::nodes(1);
             match timer {
                 Timer::Linger(id) => self.abort_pipe(id),
                 Timer::StartLinger(id) => self.start_requested_linger(id),

@@ -6,6 +6,7 @@ use super::Action;
 use super::{ListenerId, Socket};
 use crate::address::Endpoint;
 use crate::connection::{Connection, ConnectionConfig, ConnectionError};
+use crate::cost;
 use crate::socket::error::AcceptError;
 use crate::socket::event::Event;
 use crate::socket::id::PipeId;
@@ -31,6 +32,7 @@ impl Socket {
         connection: &mut Connection,
         now: Instant,
     ) -> Result<PipeId, AcceptError> {
+        let _call = cost::call("Socket::attach", 1);
         connection.pending_peer().ok_or(AcceptError::NotPending)?;
         let pipe = self.accepted_link(id, from, now)?;
         connection.join(&self.config);
@@ -50,6 +52,7 @@ impl Socket {
         limits: &Arc<ConnectionConfig>,
         now: Instant,
     ) -> Option<Connection> {
+        let _call = cost::call("Socket::accept_shared", 1);
         self.check_handshake_rate(id, from, now)?;
         self.count_handshake(from);
         Some(Connection::for_shared_listener(limits, &mut *self.entropy, now))

@@ -2,6 +2,7 @@
 
 use super::{Socket, Timer};
 use crate::connection::Peer;
+use crate::cost;
 use crate::socket::effects::Effects;
 use crate::socket::error::{ConnectError, WaitError};
 use crate::socket::failing::{FailingDial, FailingDials};
@@ -106,6 +107,7 @@ impl Socket {
 
     /// Stores the last failure of the pipe `id`, which is about to be removed, for the waits for its connection.
     pub(super) fn fail_waits(&mut self, id: PipeId) {
+        cost::requested(self.waits.waits.len());
         for wait in self.waits.waits.values_mut().filter(|wait| wait.pipe == id) {
             wait.last = self.pipes.get(id).and_then(|pipe| pipe.failing_dial(id));
         }

@@ -24,6 +24,7 @@ pub use conditions::{Chunks, Conditions};
 pub use tcp::{LinkLimits, Side, Tcp, WriteLimits};
 
 use crate::address::Endpoint;
+use crate::cost::Tally;
 use crate::entropy::SeededEntropy;
 use crate::kind::Kind;
 use crate::session::{Session, SessionBuffers};
@@ -71,6 +72,8 @@ pub struct Net {
     /// Number of calls of [`Session::turn`] so far.
     turns: u64,
     trace: Trace,
+    /// Work of all sockets since the network was created. Checked only with the feature `meter`.
+    tally: Tally,
 }
 
 /// Identifier of a socket in a [`Net`].
@@ -121,6 +124,7 @@ impl Net {
             buffers: SessionBuffers::with_read_size(4096),
             turns: 0,
             trace: Trace::default(),
+            tally: Tally::default(),
         }
     }
 

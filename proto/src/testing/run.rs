@@ -15,11 +15,15 @@ use alloc::vec::Vec;
 impl Net {
     /// Runs the network until no socket has work left at the current time.
     pub(super) fn run_until_idle(&mut self) {
-        let mut steps = 0;
-        while self.step() {
-            steps += 1;
-            assert!(steps < 1_000_000, "the network with seed {} never becomes idle", self.seed);
-        }
+        let mut tally = core::mem::take(&mut self.tally);
+        tally.add(|| {
+            let mut steps = 0;
+            while self.step() {
+                steps += 1;
+                assert!(steps < 1_000_000, "the network with seed {} never becomes idle", self.seed);
+            }
+        });
+        self.tally = tally;
     }
 
     /// Runs one round of the work that is due at the current time. Returns false if no work was due.

@@ -3,6 +3,7 @@
 
 use super::error::DecodeError;
 use super::{Metadata, handshake};
+use crate::cost;
 use crate::message::Frame;
 use alloc::vec::Vec;
 use bytes::Bytes;
@@ -51,6 +52,7 @@ impl Command {
     /// # Errors
     /// [`DecodeError`] if the name of the command is invalid, or if the body of a known command violates the grammar.
     pub fn decode(body: &[u8]) -> Result<Self, DecodeError> {
+        cost::bytes(body.len());
         let (name, rest) = handshake::split(body)?;
         Ok(match name {
             b"READY" => Self::Ready(Metadata::decode(rest)?),

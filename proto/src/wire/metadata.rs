@@ -2,6 +2,7 @@
 
 use super::error::{DecodeError, PropertyError};
 use super::take;
+use crate::cost;
 use crate::socket_type::SocketType;
 use alloc::borrow::ToOwned;
 use alloc::collections::BTreeSet;
@@ -33,6 +34,7 @@ impl Metadata {
 
     /// Returns the value of the property `name`, or `None` if the peer sent no such property.
     pub fn get(&self, name: &str) -> Option<&Bytes> {
+        cost::nodes(self.0.len());
         self.0.iter().find(|(known, _)| known.eq_ignore_ascii_case(name.as_bytes())).map(|(_, value)| value)
     }
 
@@ -78,6 +80,7 @@ impl Metadata {
     /// Adds a property, or replaces the value of an existing one. The name must have 1 to 255 bytes, the value less
     /// than 2 GiB.
     pub(crate) fn set(&mut self, name: &str, value: Bytes) {
+        cost::nodes(self.0.len());
         self.0.retain(|(known, _)| !known.eq_ignore_ascii_case(name.as_bytes()));
         self.0.push((Bytes::copy_from_slice(name.as_bytes()), value));
     }
@@ -110,6 +113,9 @@ impl Metadata {
             if name.is_empty() || metadata.0.len() == MAX_PROPERTIES {
                 return Err(DecodeError::Property);
             }
+            // Each name is compared with the constants of `to_bytes`, and with some names of the set.
+            cost::nodes(8);
+            cost::bytes(2 * (name.len() + value.len()));
             // A peer may send 128 long names that differ only at the end. A set avoids comparing each pair of them.
             if !names.insert(name.to_ascii_lowercase()) {
                 return Err(DecodeError::DuplicateProperty);

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 mod costs;
+#[cfg(feature = "meter")]
 mod fuzz;
 mod idle;
 mod layers;

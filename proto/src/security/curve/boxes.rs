@@ -6,6 +6,7 @@
 use super::nonce::Nonce;
 use super::primitives::{self, hsalsa20};
 use super::{PublicKey, SecretKey};
+use crate::cost;
 use crate::entropy::Entropy;
 use alloc::vec::Vec;
 use core::fmt;
@@ -26,6 +27,7 @@ impl BoxKey {
     /// Returns `None` if `public` is a point of low order. With such a point the result is zero for every secret key,
     /// so the shared key would not be secret. The check takes constant time.
     pub(crate) fn agreed(public: &PublicKey, secret: &SecretKey) -> Option<Self> {
+        cost::key_agreement();
         let shared = Zeroizing::new(MontgomeryPoint(*public.as_bytes()).mul_clamped(*secret.as_bytes()));
         if *shared == MontgomeryPoint([0; 32]) {
             return None;
@@ -43,6 +45,7 @@ impl BoxKey {
     /// Encrypts `plain` and returns the box: the tag, then the encrypted bytes. A nonce must never be used twice with the
     /// same key.
     pub(crate) fn seal(&self, nonce: &Nonce, plain: &[u8]) -> Vec<u8> {
+        cost::bytes(plain.len());
         let mut boxed = Vec::with_capacity(TAG + plain.len());
         boxed.extend_from_slice(&[0; TAG]);
         boxed.extend_from_slice(plain);
@@ -54,6 +57,7 @@ impl BoxKey {
     /// Decrypts a box. Returns `None` if the box was sealed with another key or nonce, or was modified.
     pub(crate) fn open(&self, nonce: &Nonce, boxed: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
         let (tag, encrypted) = boxed.split_first_chunk()?;
+        cost::bytes(encrypted.len());
         let mut plain = Zeroizing::new(encrypted.to_vec());
         self.decrypt(nonce, &mut plain, tag).then_some(plain)
     }

@@ -2,6 +2,7 @@
 
 use super::{MAX_GROUP, Pattern};
 use crate::connection::{ConnectionError, Peer, Subscription};
+use crate::cost;
 use crate::entropy::Entropy;
 use crate::message::Message;
 use crate::socket::effects::Effects;
@@ -26,6 +27,7 @@ pub(super) struct Dish {
 
 impl Dish {
     fn broadcast(&self, pipes: &mut Pipes, change: &Subscription) {
+        cost::requested(self.peers.len());
         for &peer in &self.peers {
             pipes.queue_subscription(peer, change.clone());
         }
@@ -41,6 +43,7 @@ impl Pattern for Dish {
         _: &mut dyn Entropy,
     ) -> Result<Effects, ConnectionError> {
         self.peers.insert(pipe);
+        cost::requested(self.groups.len());
         for group in &self.groups {
             pipes.queue_subscription(pipe, Subscription::Join(group.clone()));
         }

@@ -21,6 +21,7 @@ mod subscribe;
 mod tests;
 
 use crate::connection::{ConnectionError, Peer, Subscription};
+use crate::cost;
 use crate::entropy::Entropy;
 use crate::message::{Frame, Message};
 use crate::socket::effects::Effects;
@@ -215,6 +216,7 @@ fn split_subscriptions(message: Message, only_first: bool) -> (Vec<Subscription>
     let mut changes = Vec::new();
     let mut rest = message.into_frames();
     rest.retain(|frame| {
+        cost::frames(1);
         let change = Subscription::from_message(frame);
         let is_none = change.is_none();
         changes.extend(change);

@@ -3,6 +3,7 @@
 
 use super::Pattern;
 use crate::connection::{ConnectionError, Peer, Subscription};
+use crate::cost;
 use crate::entropy::Entropy;
 use crate::message::{Frame, Message};
 use crate::socket::effects::Effects;
@@ -72,6 +73,7 @@ impl Publish {
     /// format of ZMTP 3.0. `flag` is 1 for a subscription, 0 for a cancellation.
     fn report(&mut self, pipes: &mut Pipes, pipe: PipeId, flag: u8, prefix: &[u8]) -> Effects {
         let Some(upstream) = &mut self.upstream else { return Effects::NONE };
+        cost::bytes(prefix.len());
         let mut frame = Vec::with_capacity(1 + prefix.len());
         frame.push(flag);
         frame.extend_from_slice(prefix);
@@ -126,6 +128,7 @@ impl Publish {
             }
             Cancelled::StillHeld => 0,
         };
+        cost::nodes(reports);
         (0..reports).fold(Effects::NONE, |effects, _| effects | self.report(pipes, pipe, 0, prefix))
     }
 
@@ -240,6 +243,8 @@ impl Pattern for Publish {
     fn send(&mut self, pipes: &mut Pipes, message: &mut Message) -> Result<Effects, Unsent> {
         let has_departed = self.granted.has_departed();
         for pipe in self.granted.matching(message.head()) {
+            // Each of these peers receives the message.
+            cost::requested(1);
             if has_departed && !self.peers.contains(&pipe) {
                 continue;
             }

@@ -2,6 +2,7 @@
 
 use super::{MAX_GROUP, Pattern};
 use crate::connection::{ConnectionError, Peer, Subscription};
+use crate::cost;
 use crate::entropy::Entropy;
 use crate::message::Message;
 use crate::socket::effects::Effects;
@@ -76,6 +77,7 @@ impl Pattern for Radio {
     fn remove_departed(&mut self, _: &mut Pipes) -> Effects {
         for _ in 0..SLICE {
             let Some((pipe, group)) = self.departed.pop() else { return Effects::NONE };
+            cost::nodes(1);
             self.leave(pipe, &group);
         }
         if self.departed.is_empty() { Effects::NONE } else { Effects::UNFINISHED }
@@ -132,6 +134,7 @@ impl Pattern for Radio {
         }
         if let Some(members) = self.groups.get(&message.head()[..]) {
             for &member in members {
+                cost::requested(1);
                 if self.departed.is_empty() || self.peers.contains_key(&member) {
                     self.distributor.choose(pipes, member);
                 }

@@ -6,6 +6,7 @@
 
 use super::Pattern;
 use crate::connection::{ConnectionError, Peer, Subscription};
+use crate::cost;
 use crate::entropy::Entropy;
 use crate::message::Message;
 use crate::socket::effects::Effects;
@@ -54,6 +55,7 @@ impl Subscribe {
     /// Sends a subscription change to all connected peers.
     // A repeated subscription is sent too: an XPUB with `verbose` reports it to its application.
     fn broadcast(&self, pipes: &mut Pipes, change: &Subscription) {
+        cost::requested(self.peers.len());
         for &peer in &self.peers {
             pipes.queue_subscription(peer, change.clone());
         }
@@ -100,6 +102,7 @@ impl Pattern for Subscribe {
     ) -> Result<Effects, ConnectionError> {
         self.peers.insert(pipe);
         for prefix in self.interests.iter() {
+            cost::requested(1);
             pipes.queue_subscription(pipe, Subscription::Subscribe(prefix.into()));
         }
         Ok(Effects::NONE)

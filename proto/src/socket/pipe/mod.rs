@@ -17,6 +17,7 @@ use senders::Senders;
 
 use crate::address::Endpoint;
 use crate::connection::{ConnectionError, Subscription};
+use crate::cost;
 use crate::message::Frame;
 use crate::socket::event::{DropReason, Event, EventQueue};
 use crate::socket::id::PipeId;
@@ -230,7 +231,10 @@ impl Pipes {
         Some((slot.pipe.as_mut()?, &mut self.buffers))
     }
 
+    /// Returns the ids of all pipes. Must be called only on behalf of the application, because a peer could otherwise
+    /// cause work that grows with the number of peers.
     pub(crate) fn ids(&self) -> Vec<PipeId> {
+        cost::requested(self.slots.len());
         let slots = self.slots.iter().zip(0..);
         slots
             .filter(|(slot, _)| slot.pipe.is_some())
@@ -299,6 +303,7 @@ impl Pipes {
     pub(crate) fn pop_due(&mut self) -> Option<PipeId> {
         loop {
             let id = self.service.pop_front()?;
+            cost::nodes(1);
             if let Some(pipe) = self.get_mut(id) {
                 pipe.service = Service::Notified;
                 // Without a connection there is no exchange; the next connection begins with one.
@@ -323,6 +328,8 @@ impl Pipes {
     pub(crate) fn set_max_message_size(&mut self, id: PipeId, size: usize, option: usize) {
         let Some(pipe) = self.get_mut(id).filter(|pipe| pipe.max_message_size != size) else { return };
         pipe.max_message_size = size;
+        // Only `inproc` sets a size.
+        cost::requested(self.slots.len());
         let of_pipes = self.slots.iter().filter_map(|slot| Some(slot.pipe.as_ref()?.max_message_size));
         self.max_send_size = of_pipes.fold(option, usize::min);
     }
@@ -330,6 +337,7 @@ impl Pipes {
     /// Queues the event that `event` creates, if the monitor is on. Otherwise `event` is not called.
     pub(crate) fn emit(&mut self, event: impl FnOnce() -> Event) {
         if let Some(events) = &mut self.events {
+            cost::wakes(1);
             events.push(event());
         }
     }

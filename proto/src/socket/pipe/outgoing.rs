@@ -3,6 +3,7 @@
 
 use super::{Pipe, Pipes};
 use crate::connection::{Link, Outbound, Subscription};
+use crate::cost;
 use crate::message::Message;
 use crate::socket::id::PipeId;
 use crate::socket::pipe::queue::{HighWaterMark, Queue};
@@ -58,6 +59,7 @@ impl Pipes {
         // Drop at least one message, because a pipe that does not accept messages may be below its mark and must not
         // grow.
         while (dropped == 0 || pipe.outgoing.is_full(hwm)) && pipe.outgoing.pop_front().is_some() {
+            cost::requested(1);
             pipe.opening -= u64::from(pipe.is_opening());
             dropped += 1;
         }
@@ -80,6 +82,7 @@ impl Pipes {
     pub(crate) fn drop_opening(&mut self, id: PipeId) {
         let Some(pipe) = self.get_mut(id) else { return };
         while pipe.is_opening() && pipe.outgoing.pop_front().is_some() {
+            cost::nodes(1);
             pipe.opening -= 1;
         }
     }
@@ -90,6 +93,7 @@ impl Pipes {
         let hwm = self.send_hwm;
         let Some(pipe) = self.get_mut(id) else { return };
         for message in messages.rev() {
+            cost::nodes(1);
             pipe.outgoing.push_front(message);
         }
         pipe.close_if_full(hwm);
@@ -123,6 +127,7 @@ impl Pipes {
         let before = pipe.outgoing.tally();
         if pipe.subscription_changes.is_empty() && !pipe.outgoing.is_empty() {
             let copied = link.copy(pipe.outgoing.iter());
+            cost::nodes(copied);
             pipe.outgoing.drop_front(copied);
         }
         while link.has_room() {
@@ -133,6 +138,7 @@ impl Pipes {
                     None => break,
                 },
             };
+            cost::nodes(1);
             link.give(item);
         }
         pipe.counts.sent += before - pipe.outgoing.tally();

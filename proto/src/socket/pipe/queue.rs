@@ -1,6 +1,7 @@
 //! [`Queue`]: messages and the total of their bytes; and [`HighWaterMark`]: the maximum number of messages and of
 //! bytes.
 
+use crate::cost;
 use crate::message::Message;
 use crate::socket::stats::TrafficCount;
 use alloc::collections::VecDeque;
@@ -138,6 +139,7 @@ impl Queue {
     }
 
     pub(crate) fn retain(&mut self, mut wanted: impl FnMut(&Message) -> bool) {
+        cost::requested(self.messages.len());
         let bytes = &mut self.bytes;
         self.messages.retain(|message| {
             let stays = wanted(message);

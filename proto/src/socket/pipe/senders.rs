@@ -2,6 +2,7 @@
 //! can have different senders.
 
 use crate::connection::Peer;
+use crate::cost;
 use crate::message::Message;
 use crate::socket::pipe::queue::Queue;
 use alloc::collections::VecDeque;
@@ -22,6 +23,7 @@ impl Senders {
     /// Sets `peer` as the sender of the messages that arrive from now on. `waiting` is the number of messages that are
     /// already in the incoming queue.
     pub(super) fn set_latest(&mut self, peer: &Arc<Peer>, waiting: usize) {
+        cost::nodes(self.former.len());
         let previous = self.latest.replace(Arc::clone(peer));
         let left = waiting - self.former.iter().map(|&(_, left)| left).sum::<usize>();
         self.former.extend(previous.filter(|_| left > 0).map(|previous| (previous, left)));

@@ -1,6 +1,7 @@
 //! Counters of pipes, and the statistics of a socket and of its peers that are computed from them.
 
 use super::{Pipe, Pipes};
+use crate::cost;
 use crate::socket::id::PipeId;
 use crate::socket::stats::{Counts, PeerStats, SocketStats, TrafficCount};
 
@@ -39,6 +40,7 @@ impl Pipes {
     }
 
     fn iter(&self) -> impl Iterator<Item = (PipeId, &Pipe)> {
+        cost::requested(self.slots.len());
         let slots = self.slots.iter().zip(0..);
         slots.filter_map(|(slot, index)| Some((PipeId { index, generation: slot.generation }, slot.pipe.as_ref()?)))
     }

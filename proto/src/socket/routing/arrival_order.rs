@@ -2,6 +2,7 @@
 //! the order of messages from different peers matters.
 
 use crate::connection::Peer;
+use crate::cost;
 use crate::message::Message;
 use crate::socket::effects::Effects;
 use crate::socket::id::PipeId;
@@ -40,6 +41,7 @@ impl ArrivalOrder {
     pub(crate) fn next(&mut self, pipes: &mut Pipes) -> Option<(PipeId, Message)> {
         loop {
             let id = self.arrived.pop_front()?;
+            cost::nodes(1);
             if let Ok(message) = pipes.pop_incoming(id) {
                 return Some((id, message));
             }
@@ -48,7 +50,9 @@ impl ArrivalOrder {
 
     /// Returns true if a message of any peer waits to be received.
     pub(crate) fn has_message(&mut self, pipes: &Pipes) -> bool {
-        while self.arrived.pop_front_if(|&mut id| pipes.incoming_len(id) == 0).is_some() {}
+        while self.arrived.pop_front_if(|&mut id| pipes.incoming_len(id) == 0).is_some() {
+            cost::nodes(1);
+        }
         !self.arrived.is_empty()
     }
 }

@@ -1,5 +1,6 @@
 //! [`Departed`]: subscriptions of disconnected peers that must still be removed.
 
+use crate::cost;
 use crate::socket::id::PipeId;
 use alloc::collections::{BTreeMap, BTreeSet};
 
@@ -56,6 +57,7 @@ impl<K: Ord> Departed<K> {
     /// Removes one subscription of a peer, because the peer is back and has subscribed to the same again. Returns true if
     /// the table contained the subscription.
     pub(crate) fn take(&mut self, pipe: PipeId, subscription: &K) -> bool {
+        cost::nodes(1);
         let mut sets = self.sets.range_mut((pipe, 0)..=(pipe, usize::MAX));
         let Some((&place, set)) = sets.find(|(_, set)| set.contains(subscription)) else { return false };
         set.remove(subscription);

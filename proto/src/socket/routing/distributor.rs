@@ -2,6 +2,7 @@
 //! applies to peers that cannot accept the message, usually because their outgoing queue is full.
 
 use crate::connection::{ConnectionError, encode_once};
+use crate::cost;
 use crate::message::Message;
 use crate::socket::error::Unsent;
 use crate::socket::event::DropReason;
@@ -23,6 +24,7 @@ impl Distributor {
         if let Some(pipe) = pipes.get_mut(id)
             && !core::mem::replace(&mut pipe.chosen, true)
         {
+            cost::requested(1);
             self.chosen.push(id);
         }
     }
@@ -31,6 +33,7 @@ impl Distributor {
     /// option `invert_matching`, with which a message is sent to the peers without a matching subscription.
     pub(crate) fn invert<'a>(&mut self, pipes: &mut Pipes, all: impl IntoIterator<Item = &'a PipeId>) {
         let previous = self.chosen.len();
+        cost::requested(previous);
         for &id in all {
             self.choose(pipes, id);
         }

@@ -2,6 +2,7 @@
 //! "fair-queuing"). The cost of a call depends only on the number of pipes that have messages.
 
 use crate::connection::Peer;
+use crate::cost;
 use crate::message::Message;
 use crate::socket::effects::Effects;
 use crate::socket::error::RecvError;
@@ -54,6 +55,7 @@ impl FairQueue {
         // A pipe leaves the rotation here when its messages were received, or dropped by a local disconnect.
         loop {
             let &id = self.active.front()?;
+            cost::nodes(1);
             if pipes.incoming_len(id) > 0 {
                 return Some(id);
             }
@@ -69,6 +71,7 @@ impl FairQueue {
         let mut waiting = pipes.incoming_len(first);
         waiting >= count
             || self.active.iter().take(SCANNED).skip(1).any(|&id| {
+                cost::nodes(1);
                 waiting += pipes.incoming_len(id);
                 waiting >= count
             })

@@ -1,6 +1,7 @@
 //! [`LoadBalancer`]: selects the peer for each sent message in turn (RFC 28: "round-robin"). The cost of a call depends
 //! only on the number of pipes that have room.
 
+use crate::cost;
 use crate::socket::effects::Effects;
 use crate::socket::id::PipeId;
 use crate::socket::pipe::Pipes;
@@ -38,6 +39,7 @@ impl LoadBalancer {
         if pipes.get_mut(id).is_some_and(|pipe| core::mem::take(&mut pipe.balanced)) {
             self.gone += 1;
             if self.gone * 2 > self.open.len() {
+                cost::nodes(self.open.len());
                 self.open.retain(|&id| pipes.get(id).is_some_and(|pipe| pipe.balanced));
                 self.gone = 0;
             }
@@ -63,6 +65,7 @@ impl LoadBalancer {
         }
         let mut room: usize = 0;
         self.open.iter().take(SCANNED).any(|&id| {
+            cost::nodes(1);
             room = room.saturating_add(pipes.room(id));
             room >= count
         })
@@ -73,6 +76,7 @@ impl LoadBalancer {
     #[inline]
     pub(crate) fn has_room(&mut self, pipes: &mut Pipes) -> bool {
         while let Some(&id) = self.open.front() {
+            cost::nodes(1);
             if pipes.has_room(id) {
                 return true;
             }

@@ -2,6 +2,7 @@
 
 use super::key::HashKey;
 use super::split_table::SplitTable;
+use crate::cost;
 use crate::entropy::Entropy;
 use crate::message::Frame;
 use crate::socket::effects::Effects;
@@ -74,6 +75,8 @@ impl RoutingTable {
 }
 
 fn hash(key: HashKey, id: &[u8]) -> u64 {
+    cost::nodes(1);
+    cost::bytes(id.len());
     let mut hasher = key.hasher();
     hasher.write(id);
     hasher.finish()

@@ -1,5 +1,6 @@
 //! [`SplitTable`]: hash table of which each change moves a bounded number of values, also when the table grows.
 
+use crate::cost;
 use alloc::vec;
 use alloc::vec::Vec;
 use hashbrown::HashTable;
@@ -96,6 +97,7 @@ impl<T> SplitTable<T> {
     }
 
     fn place(&mut self, value: T, rehash: impl Fn(&T) -> u64) {
+        cost::nodes(1);
         let hash = rehash(&value);
         let part = self.part(hash);
         self.parts[part].insert_unique(hash, value, rehash);

@@ -3,6 +3,7 @@
 
 use super::departed::Departed;
 use super::trie::{NodeId, Trie, shrink_if_sparse};
+use crate::cost;
 use crate::entropy::Entropy;
 use crate::socket::id::PipeId;
 use alloc::collections::{BTreeMap, BTreeSet};
@@ -229,7 +230,10 @@ impl Holders {
                 *self = Self::One(pipe);
                 return Subscribed::First;
             }
-            Self::Many(pipes) => pipes.insert(place, pipe),
+            Self::Many(pipes) => {
+                cost::bytes((pipes.len() - place) * size_of::<PipeId>());
+                pipes.insert(place, pipe);
+            }
             Self::One(other) => {
                 let mut pipes = vec![*other];
                 pipes.insert(place, pipe);
@@ -244,6 +248,7 @@ impl Holders {
         match self {
             Self::One(_) => *self = Self::Many(Vec::new()),
             Self::Many(pipes) => {
+                cost::bytes((pipes.len() - place) * size_of::<PipeId>());
                 pipes.remove(place);
                 match pipes[..] {
                     [last] => *self = Self::One(last),

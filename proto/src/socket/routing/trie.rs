@@ -5,6 +5,7 @@ use super::key::HashKey;
 use super::prefix_part::{Lengths, PrefixPart};
 use super::slab::Slab;
 use super::split_table::SplitTable;
+use crate::cost;
 use crate::entropy::Entropy;
 use alloc::vec::Vec;
 use core::hash::Hasher;
@@ -125,6 +126,7 @@ impl<V> Trie<V> {
         let ascent = successors(Some(id), |&id| (id != ROOT).then(|| self.node(id).parent));
         let mut prefix = Vec::new();
         for id in ascent {
+            cost::nodes(1);
             prefix.extend(self.node(id).piece.as_slice().iter().rev());
         }
         prefix.reverse();
@@ -162,6 +164,7 @@ impl<V> Trie<V> {
     }
 
     fn child(&self, parent: NodeId, piece: PrefixPart) -> Option<(NodeId, &Node<V>)> {
+        cost::nodes(1);
         let is_child = |&id: &NodeId| {
             let node = self.node(id);
             node.parent == parent && node.piece == piece
@@ -172,6 +175,7 @@ impl<V> Trie<V> {
 
     /// Creates a node with this piece directly below the node `parent`. Such a node must not exist yet.
     fn insert_child(&mut self, parent: NodeId, piece: PrefixPart) -> NodeId {
+        cost::nodes(1);
         self.node_mut(parent).below.add(piece);
         let id = NodeId::new(self.nodes.insert(Node::new(parent, piece)));
         let Self { nodes, index, key, .. } = self;
@@ -181,6 +185,7 @@ impl<V> Trie<V> {
 
     /// Removes a node that has neither a value nor nodes below it. Returns the id of the parent of the removed node.
     fn remove_node(&mut self, id: NodeId) -> NodeId {
+        cost::nodes(1);
         let &Node { parent, piece, .. } = self.node(id);
         let Self { nodes, index, key, .. } = self;
         index.remove(hash(*key, parent, piece), |&other| other == id, |&id| rehash(nodes, *key, id));
