@@ -5,7 +5,7 @@
 //! No call blocks, except those of `keys`. The crate is independent of runtimes and event loops, and returns non-blocking types of
 //! `std`. On systems without Unix domain sockets, runtimes return [`NetworkError::Unsupported`] for `ipc` endpoints.
 
-#[cfg(unix)]
+#[cfg(all(unix, feature = "runtime"))]
 mod interface;
 #[cfg(unix)]
 pub mod ipc;

@@ -237,7 +237,8 @@ mod meter {
         }
     }
 
-    fn counted() -> Work {
+    /// Returns the work that was counted on this thread so far.
+    pub fn counted() -> Work {
         // The value is not available while the thread ends.
         TOTAL.try_with(Cell::get).unwrap_or_default()
     }

@@ -46,6 +46,8 @@ pub struct ConnectionConfig {
     pub domain: String,
     /// Maximum time to wait for the decision of an authenticator about a peer.
     pub auth_timeout: Duration,
+    /// True if a message of several frames is searched for subscription changes only if its first frame is one.
+    pub(crate) only_first_subscribe: bool,
     /// ZAP handler that decides about peers if [`auth_source`](Self::auth_source) is [`AuthSource::Default`]; `None` if
     /// the socket has no ZAP handler.
     pub(crate) handler: Option<Arc<dyn ZapHandler>>,
@@ -81,6 +83,7 @@ impl ConnectionConfig {
             auth_source: AuthSource::Default,
             domain: String::new(),
             auth_timeout: Duration::from_secs(10),
+            only_first_subscribe: true,
             handler: None,
         }
     }

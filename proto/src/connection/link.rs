@@ -104,6 +104,27 @@ impl Subscription {
         }
     }
 
+    /// Separates the frames of a message that are subscription changes, in the format of ZMTP 3.0, from the other
+    /// frames. Returns the changes, and a message with the other frames. The message is `None` if there are no other
+    /// frames. If `only_first` (an option of the socket) is true and the first frame is not a change, the other frames are
+    /// not checked.
+    pub(crate) fn split(message: Message, only_first: bool) -> (Vec<Self>, Option<Message>) {
+        let begins_with_change = matches!(message.head().first(), Some(0 | 1));
+        if !begins_with_change && (only_first || message.len() == 1) {
+            return (Vec::new(), Some(message));
+        }
+        let mut changes = Vec::new();
+        let mut rest = message.into_frames();
+        rest.retain(|frame| {
+            cost::frames(1);
+            let change = Self::from_message(frame);
+            let is_none = change.is_none();
+            changes.extend(change);
+            is_none
+        });
+        (changes, Message::from_frames(rest))
+    }
+
     /// Returns the prefix that the change subscribes to or cancels, or the name of the group.
     pub const fn subject(&self) -> &Bytes {
         match self {

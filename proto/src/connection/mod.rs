@@ -360,21 +360,21 @@ impl Connection {
         Ok(())
     }
 
-    /// Queues a received message. If a subscriber sent it as a subscription change (first byte `00` or `01`, as in ZMTP
-    /// 3.0), queues the change instead.
-    // This form is accepted from peers of every version, as in libzmq.
+    /// Queues a received message. If a subscriber sent frames of it as subscription changes (first byte `00` or `01`, as
+    /// in ZMTP 3.0), queues the changes instead of these frames.
+    // This form is accepted from peers of every version, as in libzmq. A message may have thousands of changes, so the
+    // socket must not apply all of them in one exchange.
     #[inline]
     fn handle_message(&mut self, message: Message) {
         cost::frames(message.len());
-        if self.config.socket_type.accepts_subscriptions()
-            && message.len() == 1
-            && let Some(change) = Subscription::from_message(message.head())
-        {
-            self.commands += 1;
-            self.push_subscription(change);
-        } else {
+        if !self.config.socket_type.accepts_subscriptions() {
             self.inbox.push_back(Inbound::Message(message));
+            return;
         }
+        let (changes, rest) = Subscription::split(message, self.config.only_first_subscribe);
+        self.commands += changes.len();
+        self.inbox.extend(changes.into_iter().map(Inbound::Subscription));
+        self.inbox.extend(rest.map(Inbound::Message));
     }
 
     fn push_subscription(&mut self, change: Subscription) {

@@ -35,12 +35,17 @@ pub(super) struct Handshakes {
 /// Recent handshakes per address, limited by the generic cell rate algorithm (GCRA). The table stores one time per
 /// address. Each handshake moves this time into the future by one second divided by the permitted number of handshakes
 /// per second. A handshake that would move the time more than one second ahead of the present is rejected. An address
-/// is removed from the table when its time has passed.
+/// is removed from the table some time after its time has passed.
 #[derive(Debug, Default)]
 struct HandshakeRates {
     clear_at: BTreeMap<IpAddr, Instant>,
     by_time: BTreeSet<(Instant, IpAddr)>,
 }
+
+/// Maximum number of addresses that one counted handshake removes from the table, because their time has passed. More
+/// than one, so that the table shrinks again.
+// After a burst from many addresses, removing all of them at once would keep the socket locked.
+const CLEARED: usize = 4;
 
 impl Handshakes {
     fn begin(&mut self, pipe: PipeId, address: Option<IpAddr>, now: Instant) {
@@ -75,9 +80,8 @@ impl HandshakeRates {
     }
 
     fn count(&mut self, address: IpAddr, per_second: usize, now: Instant) {
-        while let Some(&(clear_at, address)) = self.by_time.first()
-            && clear_at <= now
-        {
+        for _ in 0..CLEARED {
+            let Some(&(_, address)) = self.by_time.first().filter(|(clear_at, _)| *clear_at <= now) else { break };
             cost::nodes(1);
             self.by_time.pop_first();
             self.clear_at.remove(&address);

@@ -22,6 +22,13 @@ enum Next {
     Remove,
 }
 
+/// Maximum size of the subscription changes that one exchange applies, in bytes of prefixes. Each change counts
+/// [`CHANGE_COST`] bytes more than its prefix. The last change can exceed this size.
+// The socket is locked during an exchange.
+const CHANGES: usize = 64 << 10;
+
+const CHANGE_COST: usize = 128;
+
 /// Moving messages between the queues of pipes and the transports to their peers.
 impl Socket {
     /// Moves messages in both directions between the queues of a pipe and the transport to its peer. In each direction,
@@ -103,12 +110,17 @@ impl Socket {
     }
 
     /// Moves received messages from the connection to the incoming queue of the pipe while the queue has room, and
-    /// counts them. Applies received subscription changes.
+    /// counts them. Applies received subscription changes, up to a limit; the pipe then requests the next exchange.
     #[inline]
     fn receive_batch(&mut self, id: PipeId, link: &mut impl Link) -> Result<(), ConnectionError> {
         let mut received = TrafficCount::default();
+        let mut changed = 0;
         let outcome = loop {
             if !self.pipes.may_deliver(id) {
+                break Ok(());
+            }
+            if changed >= CHANGES {
+                self.pipes.request_service(id);
                 break Ok(());
             }
             match link.take() {
@@ -123,6 +135,7 @@ impl Socket {
                 }
                 Some(Inbound::Subscription(change)) => {
                     cost::frames(1);
+                    changed += CHANGE_COST + change.subject().len();
                     match self.pattern.on_subscription(&mut self.pipes, id, change) {
                         Ok(effects) => self.effects |= effects | Effects::PEERS_CHANGED,
                         Err(error) => break Err(error),

@@ -11,3 +11,5 @@ mod lifecycle;
 mod patterns;
 mod session;
 mod table;
+#[cfg(feature = "meter")]
+mod work;

@@ -33,10 +33,13 @@ fn publisher_accepts_both_subscription_encodings() {
 }
 
 #[test]
-fn only_single_frame_01_or_00_message_is_a_subscription() {
-    let input = [frame(0, b""), frame(0, b"\x02x"), frame(1, b"\x01a"), frame(0, b"b")].concat();
-    let messages = feed(&config(SocketType::XPub), &after_ready("XSUB", &input)).messages();
-    assert_eq!(messages, [Message::from(""), Message::from("\x02x"), Message::from(["\x01a", "b"])]);
+fn first_frame_decides_if_frames_are_subscriptions() {
+    let with_change = [frame(1, b"\x01a"), frame(1, b"b"), frame(0, b"\0c")].concat();
+    let without = [frame(0, b""), frame(0, b"\x02x"), frame(1, b"d"), frame(0, b"\x01e")].concat();
+    let outcome = feed(&config(SocketType::XPub), &after_ready("XSUB", &[with_change, without].concat()));
+    let messages = [Message::from("b"), Message::from(""), Message::from("\x02x"), Message::from(["d", "\x01e"])];
+    let expected: Vec<_> = [subscribe("a"), cancel("c")].into_iter().chain(messages.map(Inbound::Message)).collect();
+    assert_eq!(outcome.received, expected);
 }
 
 #[test]

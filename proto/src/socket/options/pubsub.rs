@@ -214,6 +214,7 @@ impl Options<XPub> {
     #[must_use]
     pub const fn only_first_subscribe(mut self, only_first: bool) -> Self {
         self.settings.publishing.only_first = only_first;
+        self.settings.connection.only_first_subscribe = only_first;
         self
     }
 }

@@ -21,7 +21,6 @@ mod subscribe;
 mod tests;
 
 use crate::connection::{ConnectionError, Peer, Subscription};
-use crate::cost;
 use crate::entropy::Entropy;
 use crate::message::{Frame, Message};
 use crate::socket::effects::Effects;
@@ -33,7 +32,6 @@ use crate::socket_type::SocketType;
 use addressed::Addressed;
 use alloc::boxed::Box;
 use alloc::sync::Arc;
-use alloc::vec::Vec;
 use bytes::Bytes;
 use core::fmt::Debug;
 use single_frame::SingleFrame;
@@ -204,26 +202,6 @@ pub(super) trait Pattern: Debug + Send {
 
 /// Maximum length of the name of a group in bytes (RFC 48).
 const MAX_GROUP: usize = 255;
-
-/// Separates the frames of a message that are subscription changes, in the format of ZMTP 3.0, from the other frames.
-/// Returns the changes, and a message with the other frames. The message is `None` if there are no other frames. If
-/// `only_first` (an option of the socket) is true and the first frame is not a change, the other frames are not
-/// checked.
-fn split_subscriptions(message: Message, only_first: bool) -> (Vec<Subscription>, Option<Message>) {
-    if Subscription::from_message(message.head()).is_none() && (only_first || message.len() == 1) {
-        return (Vec::new(), Some(message));
-    }
-    let mut changes = Vec::new();
-    let mut rest = message.into_frames();
-    rest.retain(|frame| {
-        cost::frames(1);
-        let change = Subscription::from_message(frame);
-        let is_none = change.is_none();
-        changes.extend(change);
-        is_none
-    });
-    (changes, Message::from_frames(rest))
-}
 
 /// Creates the [`Pattern`] for the socket type in `settings`.
 pub(super) fn of(settings: &Settings, entropy: &mut dyn Entropy) -> Box<dyn Pattern> {

@@ -69,15 +69,18 @@ impl Publish {
         if self.is_manual() { &mut self.requested } else { &mut self.granted }
     }
 
-    /// Delivers a subscription or cancellation by the peer of `pipe` to the application of an XPUB, as a message in the
-    /// format of ZMTP 3.0. `flag` is 1 for a subscription, 0 for a cancellation.
-    fn report(&mut self, pipes: &mut Pipes, pipe: PipeId, flag: u8, prefix: &[u8]) -> Effects {
-        let Some(upstream) = &mut self.upstream else { return Effects::NONE };
+    /// Delivers a subscription or cancellation by the peer of `pipe` to the application of an XPUB `count` times, as
+    /// messages in the format of ZMTP 3.0. `flag` is 1 for a subscription, 0 for a cancellation.
+    fn report(&mut self, pipes: &mut Pipes, pipe: PipeId, (flag, prefix): (u8, &[u8]), count: usize) -> Effects {
+        let Some(upstream) = self.upstream.as_mut().filter(|_| count > 0) else { return Effects::NONE };
         cost::bytes(prefix.len());
-        let mut frame = Vec::with_capacity(1 + prefix.len());
-        frame.push(flag);
-        frame.extend_from_slice(prefix);
-        upstream.deliver(pipes, pipe, Frame::from(frame).into())
+        cost::nodes(count);
+        let mut bytes = Vec::with_capacity(1 + prefix.len());
+        bytes.push(flag);
+        bytes.extend_from_slice(prefix);
+        // All reports share a long prefix.
+        let frame = Frame::from(bytes);
+        (0..count).fold(Effects::NONE, |effects, _| effects | upstream.deliver(pipes, pipe, frame.clone().into()))
     }
 
     /// Adds a subscription that a peer sent. Returns an error, and does not add the subscription, if the prefix is too
@@ -103,7 +106,7 @@ impl Publish {
             }
             requests.add_repeat(prefix);
         }
-        Ok(self.report(pipes, pipe, 1, prefix))
+        Ok(self.report(pipes, pipe, (1, prefix), 1))
     }
 
     /// Removes a subscription that a peer cancelled. Ignores the cancellation of a prefix that the peer has not
@@ -128,8 +131,7 @@ impl Publish {
             }
             Cancelled::StillHeld => 0,
         };
-        cost::nodes(reports);
-        (0..reports).fold(Effects::NONE, |effects, _| effects | self.report(pipes, pipe, 0, prefix))
+        self.report(pipes, pipe, (0, prefix), reports)
     }
 
     /// Removes a peer that has disconnected. Its subscriptions are out of effect at once, but only a part of them is
@@ -228,7 +230,7 @@ impl Pattern for Publish {
         message: Message,
         effects: &mut Effects,
     ) -> Result<(), ConnectionError> {
-        let (changes, rest) = super::split_subscriptions(message, self.options.only_first);
+        let (changes, rest) = Subscription::split(message, self.options.only_first);
         for change in changes {
             *effects |= self.on_subscription(pipes, pipe, change)? | Effects::PEERS_CHANGED;
         }
@@ -297,6 +299,7 @@ impl Pattern for Publish {
     }
 
     fn can_send(&mut self, pipes: &mut Pipes) -> bool {
+        cost::requested(self.peers.len());
         self.options.slow != SlowSubscriber::Block || self.peers.iter().all(|&peer| pipes.has_room(peer))
     }
 

@@ -3,6 +3,7 @@
 
 use super::Pattern;
 use crate::connection::{ConnectionError, Peer};
+use crate::cost;
 use crate::entropy::Entropy;
 use crate::message::{Envelope, Message};
 use crate::socket::effects::Effects;
@@ -42,6 +43,7 @@ impl Pattern for Rep {
         effects: &mut Effects,
     ) -> Result<(), ConnectionError> {
         let frames = message.frames();
+        cost::nodes(frames.len());
         if frames.iter().position(|frame| frame.is_empty()).is_some_and(|delimiter| delimiter + 1 < frames.len()) {
             *effects |= self.requests.deliver(pipes, pipe, message);
         } else {

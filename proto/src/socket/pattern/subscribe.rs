@@ -137,7 +137,7 @@ impl Pattern for Subscribe {
         if self.socket_type == SocketType::Sub {
             return Err(Unsent::Unsupported(SocketType::Sub));
         }
-        let (changes, rest) = super::split_subscriptions(message.take(), self.options.only_first);
+        let (changes, rest) = Subscription::split(message.take(), self.options.only_first);
         for change in changes {
             // A cancellation without a subscription is ignored.
             let _ = self.apply_change(pipes, &change);
