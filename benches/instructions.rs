@@ -15,8 +15,8 @@ mod bare;
 use bare::{Net, body, encoded, handshake, routed};
 use gungraun::{library_benchmark, library_benchmark_group, main};
 use sansmq::proto::connection::ConnectionConfig;
-use sansmq::proto::security::Security;
 use sansmq::proto::security::curve::KeyPair;
+use sansmq::proto::security::{AuthSource, Security};
 use sansmq::proto::{Connection, Frame, Message, SocketType};
 use sansmq::tokio::{PullSocket, PushSocket};
 use sansmq::{Context, Options};
@@ -42,6 +42,7 @@ fn ends([client, server]: [Security; 2]) -> Ends {
     [(SocketType::Dealer, client), (SocketType::Router, server)].map(|(socket_type, security)| {
         let mut config = ConnectionConfig::new(socket_type);
         config.security = security;
+        config.auth_source = AuthSource::AnyKey;
         Arc::new(config)
     })
 }

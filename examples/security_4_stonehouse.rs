@@ -1,6 +1,6 @@
 //! Stonehouse: traffic is encrypted, and clients authenticate the server, with the CURVE mechanism.
 //!
-//! The server accepts clients with any key, and emits [`Event::NoAuthenticator`].
+//! The server accepts clients with any key, because of the option [`any_key`](Options::any_key).
 //!
 //! ```text
 //! cargo run --example security_4_stonehouse --features curve
@@ -26,7 +26,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 }
 
 fn server(keys: KeyPair) -> PushSocket {
-    PushSocket::with(Options::new().security(Security::curve_server(keys)))
+    PushSocket::with(Options::new().security(Security::curve_server(keys)).any_key())
 }
 
 /// Creates a client with a new key pair. The client accepts only a server with the public key `server`.

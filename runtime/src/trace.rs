@@ -127,7 +127,7 @@ impl Trace {
         match event {
             Event::Listening { endpoint } => record!(Level::INFO, socket, %endpoint, "listening"),
             Event::NoAuthenticator { endpoint } => {
-                record!(Level::WARN, socket, %endpoint, "CURVE server admits any client key: no authenticator is configured");
+                record!(Level::WARN, socket, %endpoint, "every peer is rejected, because no authenticator is configured and no ZAP handler is bound: add `.authenticator(AllowList::new()…)` to the options, or `.any_key()` if a CURVE server must accept every client");
             }
             Event::ListenFailed { endpoint, error } => {
                 record!(Level::WARN, socket, %endpoint, %error, "could not listen");

@@ -40,26 +40,38 @@ impl ZapHandler for ContextZapHandler {
     fn authenticate(&self, auth: AuthRequest) -> Option<AuthOutcome> {
         let context = self.0.upgrade()?;
         let handler = context.bound(NAME)?;
-        let failure = AuthReply::Reject(AuthStatus::InternalError);
         let answers = |state: &mut State| state.socket.socket_type().can_handle_zap();
         if handler.with(answers) != Some(true) {
-            return Some(AuthOutcome::Now(failure));
+            return Some(AuthOutcome::Now(AuthReply::Reject(AuthStatus::InternalError)));
         }
-        let reply = async move { ask(&context, auth).await.unwrap_or(failure) };
+        let reply = async move { ask(&context, auth).await };
         Some(AuthOutcome::Later(Box::pin(reply)))
     }
 }
 
-/// Sends a request to the ZAP handler and waits for the reply. Returns `None` if there is no reply or the reply is invalid.
+/// Sends a request to the ZAP handler and waits for the reply. If the handler is unbound before it replies, the peer is
+/// rejected with a temporary error: another handler may be bound. After an invalid reply, it is rejected with an internal
+/// error.
 // Each request has a socket of its own, as in libzmq. So a reply to another request is detected, and a request that is dropped
 // leaves nothing behind.
-async fn ask(context: &Context, auth: AuthRequest) -> Option<AuthReply> {
+async fn ask(context: &Context, auth: AuthRequest) -> AuthReply {
     let request = Request { id: context.number_question().to_string().into(), auth };
+    let Some(reply) = exchange(context, &request).await else {
+        return AuthReply::Reject(AuthStatus::TemporaryError);
+    };
+    match Envelope::parse(reply) {
+        Ok((envelope, reply)) if envelope == Envelope::new() => request.read_reply(&reply).ok(),
+        _ => None,
+    }
+    .unwrap_or(AuthReply::Reject(AuthStatus::InternalError))
+}
+
+/// Sends a request to the ZAP handler, and returns its reply; `None` if the handler is unbound before it replies.
+async fn exchange(context: &Context, request: &Request) -> Option<Message> {
     let socket = request_socket(context);
     socket.connect(Endpoint::Inproc(NAME.to_owned())).ok()?;
     socket.try_send(Envelope::new().seal(request.to_message())).ok()?;
-    let (envelope, reply) = Envelope::parse(reply(&socket).await?).ok()?;
-    if envelope == Envelope::new() { request.read_reply(&reply).ok() } else { None }
+    reply(&socket).await
 }
 
 /// Creates the DEALER socket that sends one ZAP request and receives its reply.

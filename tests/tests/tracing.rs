@@ -1,8 +1,9 @@
 //! Tests of the spans and records that sockets emit to a subscriber of the crate `tracing`, on each runtime.
 #![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
+use sansmq::curve::KeyPair;
 use sansmq::kind::{Dealer, Router};
-use sansmq::{Event, Handle, NetworkError, Options};
+use sansmq::{Event, Handle, NetworkError, Options, Security};
 use sansmq_tests::raw_peer::greeting_and_ready;
 use sansmq_tests::runtimes::{ALL, TestRuntime, limited};
 use std::collections::BTreeMap;
@@ -465,6 +466,33 @@ fn runtime_end_with_unsent_messages_is_a_warning() {
             assert_eq!(records.len(), 1, "on {name}");
             assert_eq!((records[0].level, records[0].fields.get("unsent")), (Level::WARN, "2"), "on {name}");
             assert_eq!(records[0].span_fields.get("type"), "DEALER");
+        }
+    }
+}
+
+#[test]
+fn server_without_authenticator_is_a_warning_per_endpoint() {
+    const MESSAGE: &str = "every peer is rejected, because no authenticator is configured and no ZAP handler is bound: add \
+                           `.authenticator(AllowList::new()…)` to the options, or `.any_key()` if a CURVE server must accept every \
+                           client";
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let _ = tracing::subscriber::set_global_default(&COLLECTOR);
+    for (name, make) in ALL {
+        for security in [Security::PlainServer, Security::curve_server(KeyPair::random())] {
+            let mut runtime = make();
+            let (handle, view) = (runtime.handle(), View::new(Some(Level::WARN)));
+            let router = handle.socket(Options::<Router>::new().security(security));
+            let mut endpoints = Vec::new();
+            runtime.run(Box::pin(async {
+                let bound = router.bind(ANY).await.unwrap();
+                router.connect("tcp://localhost:1").unwrap();
+                router.close().await;
+                endpoints.extend([bound.to_string(), "tcp://localhost:1".to_owned()]);
+            }));
+            let records = view.records(MESSAGE);
+            assert!(records.iter().all(|record| record.level == Level::WARN), "on {name}");
+            let warned: Vec<_> = records.iter().map(|record| record.fields.get("endpoint").to_owned()).collect();
+            assert_eq!(warned, endpoints, "on {name}");
         }
     }
 }

@@ -40,8 +40,9 @@ pub enum CloseReason {
     /// The peer is a PAIR or CHANNEL that has another peer ([`ConnectionError::PairInUse`] at the peer).
     #[error("it is a PAIR or CHANNEL with another peer; it accepts this side when that peer is gone")]
     PairInUse,
-    /// The authenticator of the peer could not decide ([`AuthStatus::TemporaryError`] at the peer).
-    #[error("its authenticator could not decide (status 300); it may accept this side later")]
+    /// The authenticator of the peer could not decide, or does not exist yet ([`AuthStatus::TemporaryError`] or
+    /// [`ConnectionError::NoAuthenticator`] at the peer).
+    #[error("its authenticator could not decide (status 300) or does not exist; it may accept this side later")]
     AuthTemporaryError,
     /// This side sent a message that is larger than the peer accepts ([`ConnectionError::TooLarge`] at the peer). The
     /// message is lost.
@@ -87,7 +88,9 @@ impl CloseReason {
         Some(match error {
             ConnectionError::RoutingIdTaken => Self::RoutingIdTaken,
             ConnectionError::PairInUse => Self::PairInUse,
-            ConnectionError::Denied(AuthStatus::TemporaryError) => Self::AuthTemporaryError,
+            ConnectionError::Denied(AuthStatus::TemporaryError) | ConnectionError::NoAuthenticator => {
+                Self::AuthTemporaryError
+            }
             ConnectionError::TooLarge { size, limit } => Self::MessageTooLarge { size: *size, limit: *limit },
             ConnectionError::TooManyFrames { limit } => Self::TooManyFrames { limit: *limit as u64 },
             _ => return None,

@@ -3,7 +3,7 @@
 use crate::address::Resource;
 use crate::connection::close_reason::LikelyReason;
 use crate::message::Frame;
-use crate::security::{AuthCredentials, AuthSource, Security, ZapHandler};
+use crate::security::{AuthSource, Security, ZapHandler};
 use crate::socket_type::SocketType;
 use crate::wire::{CLOSE_REASON, CLOSE_REASON_VERSION, IDENTITY, MechanismName, Metadata, RESOURCE, SOCKET_TYPE};
 use alloc::string::String;
@@ -99,10 +99,16 @@ impl ConnectionConfig {
         !self.socket_type.is_raw() && !other.socket_type.is_raw() && same
     }
 
-    /// Returns true if peers of the NULL mechanism must be authenticated: a ZAP domain is set, or `auth_source` is not
-    /// [`AuthSource::Default`].
+    /// Returns true if peers of the NULL mechanism must be authenticated: a ZAP domain is set, or `auth_source` decides
+    /// about such peers.
     pub(crate) fn authenticates_null(&self) -> bool {
-        self.auth_source != AuthSource::Default || !self.domain.is_empty()
+        let decides = match self.auth_source {
+            AuthSource::Default => false,
+            #[cfg(feature = "curve")]
+            AuthSource::AnyKey => false,
+            AuthSource::Driver | AuthSource::Authenticator(_) => true,
+        };
+        decides || !self.domain.is_empty()
     }
 
     /// Returns true if this side accepts peers of ZMTP 2.0 and 1.0. All of these conditions must be true:
@@ -126,21 +132,16 @@ impl ConnectionConfig {
         self.handler.as_ref().filter(|_| self.authenticates_peers())
     }
 
-    /// Returns true if this side is a CURVE server that accepts any client key, because no authenticator is configured.
-    pub(crate) fn admits_any_key(&self) -> bool {
-        let is_curve_server = self.security.is_server() && self.security.mechanism() == MechanismName::CURVE;
-        is_curve_server && !self.authenticates_null() && !self.handler().is_some_and(|handler| handler.is_bound())
-    }
-
-    /// Returns true if a peer with these credentials needs the approval of an authenticator, so that this side rejects
-    /// the peer if no authenticator is configured. This applies to every PLAIN client, and to every peer if a ZAP
-    /// domain is set.
-    pub(crate) fn requires_authenticator(&self, credentials: &AuthCredentials) -> bool {
-        match credentials {
-            #[cfg(feature = "plain")]
-            AuthCredentials::Plain { .. } => true,
-            _ => !self.domain.is_empty(),
-        }
+    /// Returns true if this side authenticates its peers, but has nothing that decides about them at present, so that it
+    /// rejects every peer.
+    pub(crate) fn lacks_authenticator(&self) -> bool {
+        self.authenticates_peers()
+            && match self.auth_source {
+                AuthSource::Default => !self.handler().is_some_and(|handler| handler.is_bound()),
+                #[cfg(feature = "curve")]
+                AuthSource::AnyKey => self.security.mechanism() != MechanismName::CURVE,
+                AuthSource::Driver | AuthSource::Authenticator(_) => false,
+            }
     }
 
     /// Announces to the peers that this side accepts the command CLOSE.

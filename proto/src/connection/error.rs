@@ -139,6 +139,13 @@ pub enum ConnectionError {
     /// only closes the connection, so that the peer connects again.
     #[error("the peer was not admitted: {0}")]
     Denied(AuthStatus),
+    /// This side must authenticate the peer, but has no authenticator, and no ZAP handler is bound. The peer receives no
+    /// ERROR, so that it connects again: a handler may be bound later.
+    #[error(
+        "the peer was not admitted, because this socket has no authenticator: set `authenticator` in its options, for \
+         example to an `AllowList`, or bind a ZAP handler; a CURVE server accepts any key only with `any_key`"
+    )]
+    NoAuthenticator,
     /// The socket of this side is a ROUTER, another connected peer already has the same routing id as this peer, and
     /// `Options::handover` is off.
     #[error("another peer already has this routing id; see `Options::handover`")]
@@ -218,6 +225,7 @@ impl ConnectionError {
             | Self::Proxy(_) => Fault::Network,
             Self::LocallyClosed
             | Self::Denied(_)
+            | Self::NoAuthenticator
             | Self::RoutingIdTaken
             | Self::HandedOver
             | Self::PairInUse
@@ -294,6 +302,7 @@ impl ConnectionError {
             | Self::TooLarge { .. }
             | Self::TooManyFrames { .. }
             | Self::MissingDelimiter
+            | Self::NoAuthenticator
             | Self::RoutingIdTaken
             | Self::TooManySubscriptions { .. }
             | Self::SubscriptionTooLong { .. }

@@ -6,7 +6,8 @@ use super::{Connection, Peer};
 use crate::connection::error::ConnectionError;
 use crate::message::Frame;
 use crate::security::{
-    AuthIdentity, HandshakeOutcome, Mechanism, MechanismConfig, MechanismError, Progress, ReadyPending,
+    AuthIdentity, AuthReply, AuthStatus, HandshakeOutcome, Mechanism, MechanismConfig, MechanismError, Progress,
+    ReadyPending,
 };
 use crate::socket_type::SocketType;
 use crate::time::Instant;
@@ -82,9 +83,18 @@ impl Connection {
             Progress::Continue(mechanism) => self.phase = Phase::Handshake { mechanism, deadline, side },
             Progress::Authenticate(credentials, mechanism) => {
                 self.phase = Phase::Handshake { mechanism, deadline, side };
-                if let Some(reply) = self.authenticate(credentials, now) {
-                    self.pending_auth = None;
-                    return self.handshake(|mechanism, out| mechanism.answer(reply, out), now);
+                match self.authenticate(credentials, now) {
+                    Ok(None) => {}
+                    Ok(Some(reply)) => {
+                        self.pending_auth = None;
+                        return self.handshake(|mechanism, out| mechanism.answer(reply, out), now);
+                    }
+                    Err(error) => {
+                        // A ZAP handler may be bound at any time (RFC 27), so the refusal is temporary: no ERROR is sent.
+                        let later = AuthReply::Reject(AuthStatus::TemporaryError);
+                        let _ = self.handshake(|mechanism, out| mechanism.answer(later, out), now);
+                        return Err(error);
+                    }
                 }
             }
             Progress::MetadataReceived(theirs, ready_pending) => match side {

@@ -4,7 +4,7 @@ use super::Connection;
 use super::phase::Phase;
 use crate::address::{Endpoint, Host};
 use crate::connection::error::ConnectionError;
-use crate::security::{AuthCredentials, AuthOutcome, AuthReply, AuthRequest, AuthSource, AuthStatus};
+use crate::security::{AuthCredentials, AuthOutcome, AuthReply, AuthRequest, AuthSource};
 use crate::time::Instant;
 use alloc::boxed::Box;
 use alloc::format;
@@ -64,6 +64,8 @@ impl Connection {
     pub fn may_wait_for_auth(&self) -> bool {
         let may_take_time = match self.config.auth_source {
             AuthSource::Default => self.config.handler().is_some(),
+            #[cfg(feature = "curve")]
+            AuthSource::AnyKey => false,
             AuthSource::Driver => false,
             AuthSource::Authenticator(_) => true,
         };
@@ -90,7 +92,8 @@ impl Connection {
     /// before the reply.
     ///
     /// After `Denied`, [`poll_transmit`](Self::poll_transmit) returns an ERROR command for the peer, except after
-    /// [`AuthStatus::TemporaryError`]: the peer may connect again, and ERROR would forbid this (RFC 37).
+    /// [`AuthStatus::TemporaryError`](crate::security::AuthStatus::TemporaryError): the peer may connect again, and
+    /// ERROR would forbid this (RFC 37).
     pub fn handle_auth_reply(&mut self, reply: AuthReply, now: Instant) -> Result<(), ConnectionError> {
         let now = self.observe(now);
         if self.pending_auth.take().is_none() {
@@ -102,7 +105,14 @@ impl Connection {
 
     /// Requests a decision about the peer, which has sent `credentials`. Returns the reply, or `None` while the
     /// decision is pending.
-    pub(super) fn authenticate(&mut self, credentials: AuthCredentials, now: Instant) -> Option<AuthReply> {
+    ///
+    /// # Errors
+    /// [`ConnectionError::NoAuthenticator`] if nothing can decide about the peer.
+    pub(super) fn authenticate(
+        &mut self,
+        credentials: AuthCredentials,
+        now: Instant,
+    ) -> Result<Option<AuthReply>, ConnectionError> {
         let config = &self.config;
         let request = AuthRequest {
             domain: config.domain.clone(),
@@ -110,22 +120,24 @@ impl Connection {
             routing_id: config.routing_id.clone(),
             credentials,
         };
-        let is_required = config.requires_authenticator(&request.credentials);
         let outcome = match &config.auth_source {
             AuthSource::Default => config.handler().and_then(|handler| handler.authenticate(request)),
+            #[cfg(feature = "curve")]
+            AuthSource::AnyKey => {
+                matches!(request.credentials, AuthCredentials::Curve(_)).then(|| AuthOutcome::Now(AuthReply::accept()))
+            }
             AuthSource::Authenticator(authenticator) => Some(authenticator.authenticate(request)),
             AuthSource::Driver => {
                 self.begin_wait(AuthTask::Driver(Some(request)), now);
-                return None;
+                return Ok(None);
             }
         };
         match outcome {
-            None if is_required => Some(AuthReply::Reject(AuthStatus::InternalError)),
-            None => Some(AuthReply::accept()),
-            Some(AuthOutcome::Now(reply)) => Some(reply),
+            None => Err(ConnectionError::NoAuthenticator),
+            Some(AuthOutcome::Now(reply)) => Ok(Some(reply)),
             Some(AuthOutcome::Later(reply)) => {
                 self.begin_wait(AuthTask::Pending(reply), now);
-                self.pending_reply()
+                Ok(self.pending_reply())
             }
         }
     }

@@ -75,7 +75,7 @@ pub enum AuthStatus {
     /// Status 400: the authenticator rejects the credentials. The peer must not reconnect automatically with the same
     /// credentials.
     Denied,
-    /// Status 500: the authenticator failed, or no authenticator exists.
+    /// Status 500: the authenticator failed.
     InternalError,
 }
 
@@ -119,18 +119,20 @@ impl fmt::Debug for AuthOutcome {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum AuthSource {
-    /// The ZAP handler decides, if one is bound when the peer connects. Otherwise a default decides, which depends on
-    /// the mechanism.
+    /// The ZAP handler decides, if one is bound when the peer connects.
     ///
     /// Runtimes set the handler of the context of the socket (see [`Options::zap_handler`](crate::Options::zap_handler) and
     /// [`zap`](crate::security::zap)). A NULL socket without a [domain](crate::Options::zap_domain) uses no handler, as in
     /// libzmq.
     ///
-    /// Without a handler, NULL accepts every peer, and CURVE accepts every peer with any key. PLAIN rejects every peer,
-    /// because its credentials must be checked. If a domain is set but no handler is bound, every mechanism rejects
-    /// every peer.
+    /// Without a handler, NULL without a domain accepts every peer. A server of PLAIN or CURVE, and every socket with a
+    /// domain, rejects every peer with [`ConnectionError::NoAuthenticator`](crate::ConnectionError::NoAuthenticator).
     #[default]
     Default,
+    /// Every CURVE client is accepted, with any key. ZAP handlers are not used. With PLAIN or a domain, every peer is
+    /// rejected, as without a handler.
+    #[cfg(feature = "curve")]
+    AnyKey,
     /// The code that calls the methods of a [`Connection`](crate::Connection), such as a runtime, decides. This code
     /// takes each request from [`poll_auth_request`](crate::Connection::poll_auth_request), and passes its reply to
     /// [`handle_auth_reply`](crate::Connection::handle_auth_reply).
@@ -191,7 +193,7 @@ impl AuthStatus {
         match self {
             Self::TemporaryError => "temporary error, try again later",
             Self::Denied => "the credentials are rejected",
-            Self::InternalError => "the authenticator failed, or none exists",
+            Self::InternalError => "the authenticator failed",
         }
     }
 

@@ -26,7 +26,8 @@ pub enum Security {
     PlainClient(PlainCredentials),
     /// PLAIN server: requires a user name and a password (RFC 24; `PLAIN_SERVER`).
     ///
-    /// Rejects every peer unless an [authenticator](crate::Options::authenticator) or a ZAP handler accepts it.
+    /// Rejects every peer unless an [authenticator](crate::Options::authenticator) or a ZAP handler accepts it. While
+    /// there is neither, the connection is closed without an ERROR, and the peer can connect again.
     #[cfg(feature = "plain")]
     PlainServer,
     /// CURVE client: encrypts, and proves that it owns a key (RFC 26; `CURVE_PUBLICKEY`, `CURVE_SECRETKEY`,
@@ -36,9 +37,9 @@ pub enum Security {
     /// CURVE server: encrypts, and requires that each client proves that it owns a key (RFC 26; `CURVE_SERVER`,
     /// `CURVE_SECRETKEY`).
     ///
-    /// **Accepts any key**, unless the socket has an [authenticator](crate::Options::authenticator), a
-    /// [domain](crate::Options::zap_domain) or a ZAP handler. Without any of these, the traffic is encrypted, but every
-    /// client is accepted.
+    /// Rejects every peer unless an [authenticator](crate::Options::authenticator) or a ZAP handler accepts it, or the
+    /// socket has the option [`any_key`](crate::Options::any_key). While there is none of these, the connection is closed
+    /// without an ERROR, and the peer can connect again. libzmq accepts any key instead.
     #[cfg(feature = "curve")]
     CurveServer(Arc<KeyPair>),
 }
@@ -84,8 +85,8 @@ impl Security {
         Ok(Self::CurveClient(Arc::new(ClientKeys { own, server })))
     }
 
-    /// Creates the settings of a CURVE server (`CURVE_SERVER`, `CURVE_SECRETKEY`). By default the server accepts
-    /// clients with any key; see [`CurveServer`](Self::CurveServer).
+    /// Creates the settings of a CURVE server (`CURVE_SERVER`, `CURVE_SECRETKEY`). The server accepts no client without
+    /// an authenticator; see [`CurveServer`](Self::CurveServer).
     pub fn curve_server(own: KeyPair) -> Self {
         Self::CurveServer(Arc::new(own))
     }

@@ -319,7 +319,10 @@ impl Session {
         let _ = exchange(&mut self.connection);
         // A rejected peer must receive the ERROR, or it would reconnect again and again, and a CLOSE would be lost if the
         // stream were reset: so the stream is closed in order.
-        let has_error = matches!(error, ConnectionError::Denied(_) | ConnectionError::Incompatible { .. });
+        let has_error = matches!(
+            error,
+            ConnectionError::Denied(_) | ConnectionError::NoAuthenticator | ConnectionError::Incompatible { .. }
+        );
         if matches!(self.phase, SessionPhase::Active) && (has_error || self.connection.sends_close_reason()) {
             self.phase = SessionPhase::Closing(Closing::new(error, now));
             return self.close(stream, room, now);

@@ -83,7 +83,7 @@ impl Socket {
         {
             return Ok(existing);
         }
-        let pipe = self.pipes.insert(PipeState::dialled(endpoint));
+        let pipe = self.pipes.insert(PipeState::dialled(endpoint.clone()));
         match self.pattern.on_connect(&mut self.pipes, pipe, routing_id) {
             Ok(effects) => self.effects |= effects,
             Err(error) => {
@@ -92,6 +92,7 @@ impl Socket {
             }
         }
         self.update_blocked();
+        self.check_authenticator(endpoint);
         self.dial(pipe);
         Ok(pipe)
     }

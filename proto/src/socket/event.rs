@@ -33,7 +33,7 @@ use core::time::Duration;
 /// | `HANDSHAKE_SUCCEEDED` | [`Ready`](Self::Ready) |
 /// | `HANDSHAKE_FAILED_NO_DETAIL` | [`HandshakeFailed`](Self::HandshakeFailed) with a [network fault](Fault::Network) |
 /// | `HANDSHAKE_FAILED_PROTOCOL` | `HandshakeFailed` with a [peer fault](Fault::Peer) |
-/// | `HANDSHAKE_FAILED_AUTH` | `HandshakeFailed` with [`Denied`](ConnectionError::Denied) or [`Refused`](ConnectionError::Refused) |
+/// | `HANDSHAKE_FAILED_AUTH` | `HandshakeFailed` with [`Denied`](ConnectionError::Denied), [`NoAuthenticator`](ConnectionError::NoAuthenticator) or [`Refused`](ConnectionError::Refused) |
 /// | `DISCONNECTED` | [`Disconnected`](Self::Disconnected); also after a local disconnect, which libzmq does not report |
 /// | `CLOSED` | [`ListenerClosed`](Self::ListenerClosed), [`ConnectFailed`](Self::ConnectFailed), [`ConnectCancelled`](Self::ConnectCancelled) |
 /// | `CLOSE_FAILED` | [`ListenerCloseFailed`](Self::ListenerCloseFailed) |
@@ -50,12 +50,13 @@ pub enum Event {
         /// Bound endpoint of the listener.
         endpoint: Endpoint,
     },
-    /// A CURVE server admits any client key, because no authenticator is configured: the socket has neither an
-    /// [authenticator](crate::Options::authenticator) nor a [domain](crate::Options::zap_domain), and no [ZAP
-    /// handler](crate::security::zap) is bound. The connections are encrypted nevertheless. Emitted once, when the
-    /// listener is open; a ZAP handler that is bound later is used.
+    /// The socket rejects every peer at an endpoint, because it must authenticate them and nothing decides about them: it
+    /// is a server of PLAIN or CURVE, or has a [domain](crate::Options::zap_domain), but it has no
+    /// [authenticator](crate::Options::authenticator), and no [ZAP handler](crate::security::zap) is bound. Emitted once
+    /// for each endpoint, when the listener is open or when `connect` is called; a ZAP handler that is bound later is
+    /// used.
     NoAuthenticator {
-        /// Bound endpoint of the listener.
+        /// Bound endpoint of the listener, or endpoint that was given to `connect`.
         endpoint: Endpoint,
     },
     /// A listener could not be opened (`BIND_FAILED`).

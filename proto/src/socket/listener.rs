@@ -107,11 +107,15 @@ impl Socket {
     pub fn listening(&mut self, id: ListenerId, endpoint: Endpoint) {
         if let Some(listener) = self.listeners.get_mut(&id) {
             listener.outcome = Some(Ok(endpoint.clone()));
-            let admits_any_key = !matches!(endpoint, Endpoint::Inproc(_)) && self.config.admits_any_key();
             self.pipes.emit(|| Event::Listening { endpoint: endpoint.clone() });
-            if admits_any_key {
-                self.pipes.emit(|| Event::NoAuthenticator { endpoint });
-            }
+            self.check_authenticator(endpoint);
+        }
+    }
+
+    /// Emits [`Event::NoAuthenticator`] if this side rejects every peer at `endpoint`, because it has no authenticator.
+    pub(super) fn check_authenticator(&mut self, endpoint: Endpoint) {
+        if !matches!(endpoint, Endpoint::Inproc(_)) && self.config.lacks_authenticator() {
+            self.pipes.emit(|| Event::NoAuthenticator { endpoint });
         }
     }
 

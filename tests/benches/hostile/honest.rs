@@ -39,7 +39,7 @@ impl ServerSecurity {
         let router = Options::<Router>::new();
         let router = match self {
             Self::None => return Options::of(attack.target),
-            Self::Curve(own) => router.security(Security::curve_server(own.clone())),
+            Self::Curve(own) => router.security(Security::curve_server(own.clone())).any_key(),
             Self::Plain => router.security(Security::PlainServer).authenticate(|request| match &request.credentials {
                 AuthCredentials::Plain { password, .. } if &password[..] == b"right" => AuthReply::accept(),
                 _ => AuthReply::reject(),

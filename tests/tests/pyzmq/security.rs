@@ -9,7 +9,9 @@ use sansmq::proto::SocketType::{Dealer, XPub};
 use sansmq::proto::connection::LikelyReason;
 use sansmq::proto::kind;
 use sansmq::tokio::{DealerSocket, RepSocket, RouterSocket, SubSocket, XPubSocket};
-use sansmq::{AuthCredentials, AuthReply, AuthStatus, ConnectionError, Event, Monitor, Options, Security};
+use sansmq::{
+    AuthCredentials, AuthReply, AuthStatus, ConnectionError, Context, Event, Monitor, Options, Security, zap,
+};
 use sansmq_tests::TempDir;
 use std::error::Error;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -57,6 +59,15 @@ mod plain {
     async fn python_returns_after_temporary_refusal() -> Outcome {
         returns_after_temporary_refusal(
             Options::new().security(Security::PlainServer),
+            &["PLAIN_USERNAME=ann", "PLAIN_PASSWORD=secret"],
+        )
+        .await
+    }
+
+    #[tokio::test]
+    async fn python_is_admitted_only_while_a_handler_is_bound() -> Outcome {
+        is_admitted_only_while_a_handler_is_bound(
+            Security::PlainServer,
             &["PLAIN_USERNAME=ann", "PLAIN_PASSWORD=secret"],
         )
         .await
@@ -162,6 +173,13 @@ mod curve {
         let (server, ann) = (KeyPair::random(), KeyPair::random());
         let options = Options::new().security(Security::curve_server(server.clone()));
         returns_after_temporary_refusal(options, &arguments(&[], &client_options(&ann, server.public()))).await
+    }
+
+    #[tokio::test]
+    async fn python_is_admitted_only_while_a_handler_is_bound() -> Outcome {
+        let (server, ann) = (KeyPair::random(), KeyPair::random());
+        let options = client_options(&ann, server.public());
+        is_admitted_only_while_a_handler_is_bound(Security::curve_server(server), &arguments(&[], &options)).await
     }
 
     #[tokio::test]
@@ -275,7 +293,7 @@ mod curve {
     /// if `known` is `None`, it accepts clients with any key.
     fn guarded<T: kind::Zmtp>(options: Options<T>, own: &KeyPair, known: Option<PublicKey>) -> Options<T> {
         let options = options.security(Security::curve_server(own.clone()));
-        let Some(known) = known else { return options };
+        let Some(known) = known else { return options.any_key() };
         options.authenticate(move |request| {
             if request.credentials == AuthCredentials::Curve(known) {
                 AuthReply::accept_as("ann")
@@ -364,6 +382,43 @@ async fn returns_after_temporary_refusal(options: Options<kind::Router>, client:
         let python = Python::start("request_series.py", &[&["DEALER", "connect", &bound], client].concat());
         assert_eq!(handshake_failure(&mut monitor).await?, ConnectionError::Denied(AuthStatus::TemporaryError));
         timeout(10 * SECOND, python.expect_last_line("all received")).await?;
+        Ok(())
+    })
+    .await
+}
+
+/// Checks that a server without a ZAP handler refuses a Python client by closing, so that the client connects again and is
+/// admitted when a handler is bound; and that the server refuses the next client after the handler is closed.
+async fn is_admitted_only_while_a_handler_is_bound(security: Security, client: &[&str]) -> Outcome {
+    within(async {
+        let context = Context::new();
+        let router = RouterSocket::in_context(&context, Options::new().security(security));
+        let bound = router.bind(ANY).await?.to_string();
+        let mut monitor = router.monitor();
+        let _echo = Echo::of(&router.erase());
+        let client = [&["DEALER", "connect", &bound], client].concat();
+        let python = Python::start("request_series.py", &client);
+        for _ in 0..2 {
+            assert_eq!(handshake_failure(&mut monitor).await?, ConnectionError::NoAuthenticator);
+        }
+        let handler = RepSocket::in_context(&context, Options::new());
+        handler.bind(zap::ENDPOINT).await?;
+        let answers = tokio::spawn({
+            let handler = handler.clone();
+            async move {
+                while let Ok(request) = handler.recv().await {
+                    let request = zap::Request::read(&request).expect("a valid request");
+                    handler.send(request.reply(&AuthReply::accept())).await.expect("a reply is due");
+                }
+            }
+        });
+        python.expect_last_line("all received").await;
+
+        handler.close().await;
+        answers.await?;
+        let mut monitor = router.monitor();
+        let _python = Python::start("request_series.py", &client);
+        assert_eq!(handshake_failure(&mut monitor).await?, ConnectionError::NoAuthenticator);
         Ok(())
     })
     .await

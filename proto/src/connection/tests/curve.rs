@@ -10,7 +10,8 @@ fn keys(seed: u64) -> KeyPair {
 }
 
 fn server_config(socket_type: SocketType) -> ConnectionConfig {
-    ConnectionConfig { security: Security::curve_server(keys(1)), ..config(socket_type) }
+    let security = Security::curve_server(keys(1));
+    ConnectionConfig { security, auth_source: AuthSource::AnyKey, ..config(socket_type) }
 }
 
 fn client_config(socket_type: SocketType) -> ConnectionConfig {
@@ -163,15 +164,19 @@ fn authenticator_receives_the_proven_client_key() {
 }
 
 #[test]
-fn curve_server_with_domain_and_no_authenticator_denies() {
-    let domain = ConnectionConfig { domain: "global".into(), ..server_config(SocketType::Rep) };
-    let [mut client, mut server] = pair(&client_config(SocketType::Req), &domain);
-    for _ in 0..2 {
-        transfer(&mut client, &mut server, |_| {}).unwrap();
-        transfer(&mut server, &mut client, |_| {}).unwrap();
+fn curve_server_without_authenticator_denies_by_closing() {
+    for domain in ["", "global"] {
+        let server = server_config(SocketType::Rep);
+        let server = ConnectionConfig { domain: domain.into(), auth_source: AuthSource::Default, ..server };
+        let [mut client, mut server] = pair(&client_config(SocketType::Req), &server);
+        for _ in 0..2 {
+            transfer(&mut client, &mut server, |_| {}).unwrap();
+            transfer(&mut server, &mut client, |_| {}).unwrap();
+        }
+        let error = transfer(&mut client, &mut server, |_| {}).unwrap_err();
+        assert_eq!(error, ConnectionError::NoAuthenticator);
+        assert_eq!(drain(&mut server), b"");
     }
-    let error = transfer(&mut client, &mut server, |_| {}).unwrap_err();
-    assert_eq!(error, ConnectionError::Denied(AuthStatus::InternalError));
 }
 
 /// Runs a CURVE handshake in which `change` modifies one flight, and returns the error of the receiver. A flight is all

@@ -93,7 +93,7 @@ impl Client {
 
     /// Creates a client that has finished its handshake with a server of the socket type `server`.
     fn ready(initiate: &Initiate, server: SocketType) -> Self {
-        let mut client = Self::welcome(server, AuthSource::Default);
+        let mut client = Self::welcome(server, AuthSource::AnyKey);
         client.initiate(initiate).unwrap();
         assert!(client.server.peer().is_some());
         client
@@ -111,7 +111,7 @@ impl Client {
 #[test]
 fn vouch_must_match_client_key_connection_and_server() {
     let outcome = |initiate: &Initiate| {
-        let mut client = Client::welcome(SocketType::Rep, AuthSource::Default);
+        let mut client = Client::welcome(SocketType::Rep, AuthSource::AnyKey);
         let outcome = client.initiate(initiate);
         assert_eq!(drain(&mut client.server).is_empty(), outcome.is_err(), "an invalid vouch gets no reply");
         outcome
@@ -143,7 +143,7 @@ fn initiate_nonce_may_skip_and_messages_continue_after_it() {
 
 #[test]
 fn incompatible_client_gets_error_instead_of_ready() {
-    let mut client = Client::welcome(SocketType::Rep, AuthSource::Default);
+    let mut client = Client::welcome(SocketType::Rep, AuthSource::AnyKey);
     let error = client.initiate(&Initiate::good("PUB"));
     assert_eq!(error, Err(ConnectionError::Incompatible { ours: SocketType::Rep, theirs: SocketType::Pub }));
     assert_eq!(drain(&mut client.server), command("ERROR", b"\x18incompatible socket type"));

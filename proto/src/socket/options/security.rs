@@ -80,6 +80,22 @@ impl<T: Kind> Options<T> {
         self
     }
 
+    /// Makes a CURVE server accept clients with any key. Traffic is encrypted, and clients authenticate the server, but the
+    /// server does not authenticate its clients. Replaces the [authenticator](Self::authenticator), and the socket uses no
+    /// ZAP handler. Sockets with another mechanism are not affected.
+    ///
+    /// Without this option, a CURVE server without an authenticator and a ZAP handler rejects every client. libzmq has no
+    /// such option: its servers accept any key unless a ZAP handler is bound.
+    #[cfg(feature = "curve")]
+    #[must_use]
+    pub fn any_key(mut self) -> Self
+    where
+        T: Zmtp,
+    {
+        self.settings.connection.auth_source = AuthSource::AnyKey;
+        self
+    }
+
     /// Sets the time that the authentication of a peer may take. When it expires, the peer is rejected with a temporary
     /// error, after which the peer can connect again. Default 10 s. `handshake_timeout`, which limits the whole
     /// handshake, applies too.

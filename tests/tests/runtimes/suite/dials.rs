@@ -74,7 +74,7 @@ async fn end_reason_before_good_peer(
     let reason = end_reason(&mut monitor).await.unwrap();
     let endpoint = impostor.close().await;
 
-    let router = Socket::with(Options::<Router>::new().security(server));
+    let router = Socket::with(Options::<Router>::new().security(server).any_key());
     router.bind(&endpoint).await.unwrap();
     dealer.send("later").await.unwrap();
     if is_before_ready {

@@ -72,7 +72,7 @@ fn encrypted_message_is_refused_with_its_reason() {
         let mut entropy = SeededEntropy::new(1);
         let [server, client] = [(); 2].map(|()| KeyPair::generate(&mut entropy));
         let login = Security::curve_client(client, *server.public()).unwrap();
-        let pull = limited().security(Security::curve_server(server)).max_frames(3).unwrap();
+        let pull = limited().security(Security::curve_server(server)).any_key().max_frames(3).unwrap();
         let frames = Message::from_frames(vec!["frame"; 4]).unwrap();
         refuse_message((Options::new().security(login), pull), (frames, "at most 3 frames"), false).await;
     });

@@ -2,15 +2,16 @@
 
 use super::super::fixture::{DealerSocket, RepSocket, ReqSocket, RouterSocket, Socket, run};
 use super::hostile_peers::raw_peer;
-use super::{ANY, yield_now};
+use super::{ANY, free_endpoint, yield_now};
 use core::future::pending;
 use futures_util::future::join;
+use sansmq::curve::KeyPair;
 use sansmq::kind::{Dealer, Rep, Req, Router};
-use sansmq::proto::connection::LikelyReason;
+use sansmq::proto::connection::{CloseReason, LikelyReason};
 use sansmq::proto::wire::Metadata;
 use sansmq::{
     AuthCredentials, AuthReply, AuthRequest, AuthStatus, Authenticator, ConnectionError, Context, Endpoint, Event,
-    Monitor, Options, Peer, RecvError, Security,
+    Monitor, Options, Peer, RecvError, Security, zap,
 };
 use sansmq_tests::raw_peer::{command, greeting, greeting_and_ready};
 use smol::io::AsyncReadExt;
@@ -52,6 +53,12 @@ pub(super) fn plain_client(name: &str, password: &str) -> ReqSocket {
     let login = Security::plain_client(name.to_owned(), password.to_owned()).unwrap();
     let options = Options::<Req>::new().security(login).reconnect(SOON, SOON).unwrap();
     Socket::with(options.reconnect_refused(SOON, SOON).unwrap())
+}
+
+/// Returns the settings of a CURVE client and of its server.
+pub(super) fn curve() -> (Security, Security) {
+    let (server, client) = (KeyPair::random(), KeyPair::random());
+    (Security::curve_client(client, *server.public()).unwrap(), Security::curve_server(server))
 }
 
 pub(super) const SOON: Duration = Duration::from_millis(5);
@@ -315,14 +322,23 @@ fn without_authenticator_only_null_without_domain_accepts() {
         let ann = plain_client("ann", "secret");
         let (mut client_monitor, mut server_monitor) = (ann.monitor(), plain.monitor());
         ann.connect(&endpoint).unwrap();
-        assert_eq!(handshake_failure(&mut client_monitor).await, (refused("500"), true));
-        assert_eq!(outcome(&mut server_monitor).await, Err(ConnectionError::Denied(AuthStatus::InternalError)));
+        assert_eq!(handshake_failure(&mut client_monitor).await, (no_reason(), true));
+        assert_eq!(outcome(&mut server_monitor).await, Err(ConnectionError::NoAuthenticator));
+
+        let (login, security) = curve();
+        let curve = Socket::in_context(&context, options().security(security));
+        let client = Socket::with(Options::<Req>::new().security(login));
+        let (mut client_monitor, mut server_monitor) = (client.monitor(), curve.monitor());
+        client.connect(curve.bind(ANY).await.unwrap()).unwrap();
+        let no_authenticator = ConnectionError::ClosedWithReason(CloseReason::AuthTemporaryError);
+        assert_eq!(handshake_failure(&mut client_monitor).await, (no_authenticator, true));
+        assert_eq!(outcome(&mut server_monitor).await, Err(ConnectionError::NoAuthenticator));
 
         let domain = Socket::in_context(&context, options().zap_domain("global").unwrap());
         let mut server_monitor = domain.monitor();
         let req = ReqSocket::new();
         req.connect(domain.bind(ANY).await.unwrap()).unwrap();
-        assert_eq!(outcome(&mut server_monitor).await, Err(ConnectionError::Denied(AuthStatus::InternalError)));
+        assert_eq!(outcome(&mut server_monitor).await, Err(ConnectionError::NoAuthenticator));
 
         let open = Socket::in_context(&context, options());
         let req = ReqSocket::new();
@@ -340,9 +356,97 @@ fn connecting_socket_with_domain_needs_authenticator() {
         let dealer: DealerSocket = Socket::in_context(&Context::new(), options);
         let mut client_monitor = dealer.monitor();
         dealer.connect(endpoint).unwrap();
-        assert_eq!(
-            handshake_failure(&mut client_monitor).await,
-            (ConnectionError::Denied(AuthStatus::InternalError), true)
-        );
+        assert_eq!(handshake_failure(&mut client_monitor).await, (ConnectionError::NoAuthenticator, true));
+    });
+}
+
+/// RFC 27 lets a handler be bound at any time, and RFC 37 makes ERROR final, so the server only closes the connection.
+#[test]
+fn peer_of_server_without_authenticator_receives_no_error() {
+    run(|| async {
+        let options = Options::<Rep>::new().security(Security::PlainServer);
+        let rep: RepSocket = Socket::in_context(&Context::new(), options);
+        let mut server_monitor = rep.monitor();
+        let endpoint = rep.bind(ANY).await.unwrap();
+        let hello = [greeting("PLAIN"), command("HELLO", b"\x03ann\x06secret")].concat();
+        let mut peer = raw_peer(&endpoint, &hello).await;
+        let mut received = Vec::new();
+        peer.read_to_end(&mut received).await.unwrap();
+        assert_eq!(received[64..].escape_ascii().to_string(), "");
+        assert_eq!(outcome(&mut server_monitor).await, Err(ConnectionError::NoAuthenticator));
+    });
+}
+
+#[test]
+fn curve_server_with_any_key_admits_unknown_client() {
+    run(|| async {
+        let (login, security) = curve();
+        let context = Context::new();
+        let rep = Socket::in_context(&context, Options::<Rep>::new().security(security).any_key());
+        let mut server_monitor = rep.monitor();
+        let endpoint = rep.bind(ANY).await.unwrap();
+        let req = Socket::with(Options::<Req>::new().security(login.clone()));
+        req.connect(&endpoint).unwrap();
+        round_trip(&req, &rep).await;
+        // The option, and not a handler, decides: the request of the second client would get no answer.
+        let handler = Socket::in_context(&context, Options::<Rep>::new());
+        handler.bind(zap::ENDPOINT).await.unwrap();
+        let req = Socket::with(Options::<Req>::new().security(login));
+        req.connect(&endpoint).unwrap();
+        round_trip(&req, &rep).await;
+        rep.close().await;
+        let warned = server_monitor.find(|event| matches!(event, Event::NoAuthenticator { .. }).then_some(()));
+        assert_eq!(warned.await, None);
+    });
+}
+
+/// A PLAIN server has passwords to check, so `any_key` does not open it.
+#[test]
+fn plain_server_with_any_key_refuses_every_client() {
+    run(|| async {
+        let options = Options::<Rep>::new().security(Security::PlainServer).any_key();
+        let rep: RepSocket = Socket::in_context(&Context::new(), options);
+        let mut server_monitor = rep.monitor();
+        let ann = plain_client("ann", "secret");
+        ann.connect(rep.bind(ANY).await.unwrap()).unwrap();
+        assert_eq!(outcome(&mut server_monitor).await, Err(ConnectionError::NoAuthenticator));
+    });
+}
+
+#[test]
+fn server_without_authenticator_emits_event_per_endpoint() {
+    run(|| async {
+        for security in [Security::PlainServer, curve().1] {
+            let context = Context::new();
+            let options = Options::<Rep>::new().security(security);
+            let rep: RepSocket = Socket::in_context(&context, options);
+            let mut monitor = rep.monitor();
+            let bound = rep.bind(ANY).await.unwrap();
+            let dialled: Endpoint = free_endpoint().await;
+            rep.connect(&dialled).unwrap();
+            rep.bind("inproc://no handshake").await.unwrap();
+            rep.close().await;
+            let mut endpoints = Vec::new();
+            while let Some(event) = monitor.next().await {
+                if let Event::NoAuthenticator { endpoint } = event {
+                    endpoints.push(endpoint);
+                }
+            }
+            assert_eq!(endpoints, [bound, dialled]);
+        }
+    });
+}
+
+/// Connections over `inproc` do not leave the process, and have no handshake.
+#[test]
+fn curve_server_without_authenticator_serves_inproc() {
+    run(|| async {
+        let (login, security) = curve();
+        let context = Context::new();
+        let rep = Socket::in_context(&context, Options::<Rep>::new().security(security));
+        let req = Socket::in_context(&context, Options::<Req>::new().security(login));
+        rep.bind("inproc://no handshake").await.unwrap();
+        req.connect("inproc://no handshake").unwrap();
+        round_trip(&req, &rep).await;
     });
 }

@@ -1,13 +1,14 @@
 //! Tests of ZAP handlers (RFC 27): sockets that an application binds to `inproc://zeromq.zap.01`, as with libzmq.
 
 use super::super::fixture::{RepSocket, ReqSocket, RouterSocket, Socket, run, spawn};
-use super::security::{SOON, handshake_failure, no_reason, outcome, plain_client, refused, round_trip};
+use super::security::{SOON, curve, handshake_failure, no_reason, outcome, plain_client, refused, round_trip};
 use super::{ANY, end_reason};
 use sansmq::kind::{Dealer, Pair, Pull, Rep, Req, Router};
+use sansmq::proto::connection::CloseReason;
 use sansmq::proto::wire::Metadata;
 use sansmq::{
-    AuthCredentials, AuthReply, AuthStatus, ConnectionError, Context, Envelope, Event, Frame, Message, Monitor,
-    Options, Peer, Security, kind, zap,
+    AuthCredentials, AuthReply, AuthStatus, ConnectionError, Context, Endpoint, Envelope, Event, Frame, Message,
+    Monitor, Options, Peer, Security, kind, zap,
 };
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -138,7 +139,7 @@ fn handler_bound_late_or_again_is_used() {
         let ann = plain_client("ann", "secret");
         let mut monitor = ann.monitor();
         ann.connect(&endpoint).unwrap();
-        assert_eq!(handshake_failure(&mut monitor).await, (refused("500"), true));
+        assert_eq!(handshake_failure(&mut monitor).await, (no_reason(), true));
         for _ in 0..3 {
             let handler = handler(&context, Options::<Rep>::new()).await;
             answer_once(&handler, decide).await;
@@ -147,10 +148,75 @@ fn handler_bound_late_or_again_is_used() {
             let bob = plain_client("bob", "secret");
             let mut monitor = bob.monitor();
             bob.connect(&endpoint).unwrap();
-            assert_eq!(handshake_failure(&mut monitor).await, (refused("500"), true));
+            assert_eq!(handshake_failure(&mut monitor).await, (no_reason(), true));
             bob.close().await;
             ann.disconnect(&endpoint).unwrap();
             ann.connect(&endpoint).unwrap();
+        }
+    });
+}
+
+/// Checks that the socket `server` refuses a client with the settings `login` until a handler is bound in `context`, and
+/// refuses the next client when this handler is closed.
+async fn check_handler_is_needed(context: &Context, server: &RepSocket, endpoint: &Endpoint, login: &Security) {
+    let refused_client = async || {
+        let options = Options::<Req>::new().security(login.clone()).reconnect(SOON, SOON).unwrap();
+        let client: ReqSocket = Socket::with(options);
+        let mut monitor = client.monitor();
+        client.connect(endpoint).unwrap();
+        for _ in 0..2 {
+            let (reason, is_retried) = handshake_failure(&mut monitor).await;
+            let closed = ConnectionError::ClosedWithReason(CloseReason::AuthTemporaryError);
+            assert!(is_retried && (reason == no_reason() || reason == closed), "{reason}");
+        }
+        client
+    };
+    let first = refused_client().await;
+    let handler = handler(context, Options::<Rep>::new()).await;
+    answer_once(&handler, |request| request.reply(&AuthReply::accept())).await;
+    round_trip(&first, server).await;
+    handler.close().await;
+    let second = refused_client().await;
+    round_trip(&first, server).await;
+    second.close().await;
+}
+
+#[test]
+fn clients_are_admitted_only_while_a_handler_is_bound() {
+    run(|| async {
+        let plain = (Security::plain_client("ann", "secret").unwrap(), Security::PlainServer);
+        for (login, security) in [plain, curve()] {
+            let context = Context::new();
+            let server = || Socket::in_context(&context, Options::<Rep>::new().security(security.clone()));
+            let alone = server();
+            let endpoint = alone.bind(ANY).await.unwrap();
+            check_handler_is_needed(&context, &alone, &endpoint, &login).await;
+
+            let sharing = [server(), server()];
+            let first = sharing[0].bind("tcp://127.0.0.1:*/one").await.unwrap();
+            let second = sharing[1].bind(first.to_string().replace("/one", "/two")).await.unwrap();
+            check_handler_is_needed(&context, &sharing[0], &first, &login).await;
+            check_handler_is_needed(&context, &sharing[1], &second, &login).await;
+        }
+    });
+}
+
+#[test]
+fn server_that_dials_needs_a_handler() {
+    run(|| async {
+        for (login, security) in [(Security::plain_client("ann", "secret").unwrap(), Security::PlainServer), curve()] {
+            let context = Context::new();
+            let req: ReqSocket = Socket::with(Options::<Req>::new().security(login));
+            let options = Options::<Rep>::new().security(security).reconnect(SOON, SOON).unwrap();
+            let server = Socket::in_context(&context, options);
+            let mut server_monitor = server.monitor();
+            server.connect(req.bind(ANY).await.unwrap()).unwrap();
+            for _ in 0..2 {
+                assert_eq!(handshake_failure(&mut server_monitor).await, (ConnectionError::NoAuthenticator, true));
+            }
+            let handler = handler(&context, Options::<Rep>::new()).await;
+            answer_once(&handler, |request| request.reply(&AuthReply::accept())).await;
+            round_trip(&req, &server).await;
         }
     });
 }
@@ -229,7 +295,7 @@ fn handler_of_wrong_socket_type_rejects_peer() {
 }
 
 #[test]
-fn handler_closed_before_reply_rejects_peer() {
+fn handler_closed_before_reply_is_a_temporary_error() {
     run(|| async {
         let context = Context::new();
         let (handler, server) = (handler(&context, Options::<Router>::new()).await, server(&context));
@@ -238,7 +304,7 @@ fn handler_closed_before_reply_rejects_peer() {
         ann.connect(server.bind(ANY).await.unwrap()).unwrap();
         recv_request(&handler).await;
         handler.close().await;
-        assert_eq!(outcome(&mut server_monitor).await, Err(ConnectionError::Denied(AuthStatus::InternalError)));
+        assert_eq!(outcome(&mut server_monitor).await, Err(ConnectionError::Denied(AuthStatus::TemporaryError)));
     });
 }
 
