@@ -373,6 +373,7 @@ fn peer_of_server_without_authenticator_receives_no_error() {
         let mut received = Vec::new();
         peer.read_to_end(&mut received).await.unwrap();
         assert_eq!(received[64..].escape_ascii().to_string(), "");
+        drop(peer);
         assert_eq!(outcome(&mut server_monitor).await, Err(ConnectionError::NoAuthenticator));
     });
 }
