@@ -8,7 +8,7 @@ use sansmq_proto::entropy::SeededEntropy;
 use sansmq_proto::security::curve::KeyPair;
 use sansmq_proto::security::{AuthReply, Security};
 use sansmq_proto::{Buf, Connection, Instant, Message, Options, kind};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 #[derive(Arbitrary, Debug)]
@@ -18,7 +18,7 @@ struct Scenario {
 }
 
 #[derive(Arbitrary, Clone, Copy, Debug)]
-enum Mechanism {
+pub(crate) enum Mechanism {
     Null,
     Plain,
     Curve,
@@ -93,17 +93,19 @@ pub fn handshake(data: &[u8]) {
     }
 }
 
-fn securities(mechanism: Mechanism) -> (Security, Security) {
-    let key_pair = |seed| KeyPair::generate(&mut SeededEntropy::new(seed));
+/// Returns the settings of a client and of a server.
+pub(crate) fn securities(mechanism: Mechanism) -> (Security, Security) {
+    static KEYS: LazyLock<[KeyPair; 2]> =
+        LazyLock::new(|| [3, 4].map(|seed| KeyPair::generate(&mut SeededEntropy::new(seed))));
     match mechanism {
         Mechanism::Null => (Security::Null, Security::Null),
         Mechanism::Plain => {
             (Security::plain_client("user", "password").expect("both are short enough"), Security::PlainServer)
         }
         Mechanism::Curve => {
-            let server = key_pair(3);
-            let client = Security::curve_client(key_pair(4), *server.public()).expect("a valid key");
-            (client, Security::curve_server(server))
+            let [server, client] = &*KEYS;
+            let client = Security::curve_client(client.clone(), *server.public()).expect("a valid key");
+            (client, Security::curve_server(server.clone()))
         }
     }
 }

@@ -5,19 +5,36 @@ use sansmq_proto::cost::{self, Check};
 
 mod connection;
 mod handshake;
+mod options;
+mod proxies;
+mod publisher;
 mod seeds;
+mod sessions;
+mod shared_ports;
+#[allow(dead_code, unused_imports, unreachable_pub, reason = "the simulated runtime of the tests")]
+#[path = "../../tests/support/sim/mod.rs"]
+mod sim;
 mod sockets;
+mod socks;
 mod text;
 mod topics;
 mod wire;
+mod zap;
 
 pub use connection::{connection, round_trip};
 pub use handshake::handshake;
+pub use options::options;
+pub use proxies::proxies;
+pub use publisher::publisher;
 pub use seeds::seeds;
+pub use sessions::sessions;
+pub use shared_ports::shared_ports;
 pub use sockets::sockets;
+pub use socks::socks;
 pub use text::{certificate, endpoint, envelope};
 pub use topics::topics;
 pub use wire::{commands, frames, greeting};
+pub use zap::zap;
 
 /// Begins the run of a target on an input. The run fails if the work of all calls together is not in proportion to their
 /// number and to the length of the input; see [`cost`].
@@ -34,7 +51,7 @@ pub type Target = (&'static str, fn(&[u8]));
 pub type Seed = (&'static str, Vec<u8>);
 
 /// All fuzz targets.
-pub const TARGETS: [Target; 11] = [
+pub const TARGETS: [Target; 18] = [
     ("greeting", greeting),
     ("frames", frames),
     ("commands", commands),
@@ -46,4 +63,11 @@ pub const TARGETS: [Target; 11] = [
     ("round_trip", round_trip),
     ("topics", topics),
     ("sockets", sockets),
+    ("publisher", publisher),
+    ("shared_ports", shared_ports),
+    ("sessions", sessions),
+    ("socks", socks),
+    ("zap", zap),
+    ("options", options),
+    ("proxies", proxies),
 ];

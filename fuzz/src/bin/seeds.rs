@@ -1,5 +1,7 @@
 //! Writes a seed corpus for the fuzz targets: `cargo run --bin seeds`, in the folder `fuzz`.
 
+// The instrumented code of the targets needs libFuzzer, even where nothing is fuzzed.
+use libfuzzer_sys as _;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
 use std::{fs, io};

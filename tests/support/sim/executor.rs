@@ -3,6 +3,8 @@
 use super::world::Sim;
 use super::{CURRENT, network};
 use sansmq_proto::Instant;
+#[cfg(feature = "meter")]
+use sansmq_proto::cost;
 use sansmq_runtime::CurrentRuntime;
 use std::collections::{BTreeMap, BTreeSet};
 use std::pin::{Pin, pin};
@@ -36,6 +38,9 @@ pub(super) struct Tasks {
     last_number: u64,
     ready: Ready,
     turns: u64,
+    /// Bytes that were counted on this thread before the simulation began.
+    #[cfg(feature = "meter")]
+    input_before: u64,
 }
 
 /// Numbers of the tasks that were woken and have not been polled since. The set has a lock of its own, because a waker
@@ -57,6 +62,23 @@ impl Wake for ReadyWaker {
 impl Tasks {
     fn waker(&self, number: u64) -> Waker {
         Arc::new(ReadyWaker { ready: Arc::clone(&self.ready), number }).into()
+    }
+
+    /// Checks that tasks are not polled again and again without a reason: the number of turns must be in proportion to the
+    /// bytes that were transferred and to the time that has passed.
+    #[cfg(feature = "meter")]
+    fn check_turns(&self, now: Instant) {
+        // Bytes may arrive one by one, and several tasks take part in the transfer of a byte.
+        const PER_BYTE: u64 = 64;
+        const PER_SECOND: u64 = 1000;
+        let input = cost::counted().input - self.input_before;
+        let seconds = now.since(Instant::ORIGIN).as_secs();
+        let limit = 20_000 + PER_BYTE * input + PER_SECOND * seconds;
+        assert!(
+            self.turns <= limit,
+            "{} turns, at most {limit} are allowed for {input} bytes in {seconds} s",
+            self.turns
+        );
     }
 
     fn count(&self, of_owner: Owner) -> usize {
@@ -89,6 +111,8 @@ impl Sim {
             ready.remove(&number);
             world.tasks.turns += 1;
             assert!(world.tasks.turns < TURNS, "the scenario did not end within {TURNS} turns");
+            #[cfg(feature = "meter")]
+            world.tasks.check_turns(world.now);
             Some((number, world.now + network::turn(&world.conditions, &mut world.rng)))
         })?;
         self.travel(turn_end);
@@ -146,6 +170,8 @@ impl Sim {
 /// If the scenario panics, or if the scenario or a socket deadlocks or takes longer than a day of virtual time.
 pub fn run<F: Future<Output = ()>>(seed: u64, scenario: impl FnOnce() -> F) {
     let sim = Sim::new(seed);
+    #[cfg(feature = "meter")]
+    sim.with(|world, _| world.tasks.input_before = cost::counted().input);
     let _guard = CurrentGuard::new(&sim);
     {
         let mut scenario = pin!(scenario());

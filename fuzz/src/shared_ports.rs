@@ -1,0 +1,166 @@
+//! Fuzz target for ports that several sockets share, and for the limits on peers: raw peers at sockets of a simulated runtime.
+
+use super::bounded;
+use super::sim::{self, Sim, SimStream, Socket};
+use arbitrary::{Arbitrary, Unstructured};
+use sansmq_proto::wire::{Command, Greeting, MechanismName, Metadata, Version};
+use sansmq_proto::{Endpoint, Options, SocketType, kind};
+use sansmq_runtime::{Context, CurrentRuntime, PollStream};
+use std::future::poll_fn;
+use std::io::IoSlice;
+use std::time::Duration;
+
+#[derive(Arbitrary, Debug)]
+struct Scenario {
+    seed: u64,
+    /// Maximum number of peers of each socket.
+    max_peers: u8,
+    max_handshakes: u8,
+    handshake_rate: u8,
+    ops: Vec<Op>,
+}
+
+#[derive(Arbitrary, Clone, Copy, Debug)]
+enum Op {
+    Bind(Service),
+    Unbind(Service),
+    /// Connects a peer that sends a greeting.
+    Greet,
+    /// Connects a peer that sends a greeting and a READY for a socket.
+    Request(Service, PeerType),
+    /// Sends a message or other bytes from a peer.
+    Send(u8, [u8; 8]),
+    /// Sends a READY from a peer.
+    Ready(u8, Service, PeerType),
+    /// Closes the connection of a peer.
+    Leave(u8),
+    Receive(Service),
+    /// Waits for the square of this number of milliseconds.
+    Wait(u8),
+}
+
+#[derive(Arbitrary, Clone, Copy, Debug, PartialEq, Eq)]
+enum Service {
+    Plain,
+    Red,
+    Blue,
+}
+
+#[derive(Arbitrary, Clone, Copy, Debug)]
+enum PeerType {
+    Dealer,
+    Sub,
+    Push,
+}
+
+const MAX_OPS: usize = 60;
+
+struct World {
+    sockets: [Socket; 3],
+    peers: Vec<SimStream>,
+}
+
+/// Checks that sockets at a shared port do no more work than their peers' bytes justify, and that all of them can be closed.
+/// A connection that waits or was refused causes no work.
+pub fn shared_ports(data: &[u8]) {
+    let _bounded = bounded(data);
+    let Ok(scenario) = Scenario::arbitrary_take_rest(Unstructured::new(data)) else { return };
+    sim::run(scenario.seed, || async {
+        let mut world = World::new(&scenario);
+        for &op in scenario.ops.iter().take(MAX_OPS) {
+            world.apply(op).await;
+        }
+    });
+}
+
+impl World {
+    fn new(scenario: &Scenario) -> Self {
+        let context = Context::new();
+        let options = [
+            Options::<kind::Router>::new().erase(),
+            Options::<kind::Pub>::new().erase(),
+            Options::<kind::Pull>::new().erase(),
+        ];
+        let at_least_one = |value: u8| usize::from(value % 8) + 1;
+        let sockets = options.map(|options| {
+            let peers = at_least_one(scenario.max_peers);
+            let handshakes = at_least_one(scenario.max_handshakes);
+            let mut options =
+                options.max_peers(peers).and_then(|options| options.max_handshakes(handshakes, handshakes));
+            if scenario.handshake_rate > 0 {
+                options = options.and_then(|options| options.max_handshake_rate(scenario.handshake_rate.into()));
+            }
+            Socket::in_context(&context, options.expect("the limits are above zero").linger(Duration::ZERO))
+        });
+        Self { sockets, peers: Vec::new() }
+    }
+
+    async fn apply(&mut self, op: Op) {
+        match op {
+            Op::Bind(service) => drop(self.sockets[service as usize].bind(endpoint(service)).await),
+            Op::Unbind(service) => drop(self.sockets[service as usize].unbind(endpoint(service)).await),
+            Op::Greet => self.greet(&[]).await,
+            Op::Request(service, peer) => self.greet(&ready(service, peer)).await,
+            Op::Send(peer, bytes) => self.write(peer, &bytes[..]).await,
+            Op::Ready(peer, service, kind) => self.write(peer, &ready(service, kind)).await,
+            Op::Leave(peer) => {
+                if !self.peers.is_empty() {
+                    self.peers.swap_remove(usize::from(peer) % self.peers.len());
+                }
+            }
+            Op::Receive(service) => while self.sockets[service as usize].try_recv().is_ok() {},
+            Op::Wait(millis) => {
+                Sim::current().sleep(Duration::from_millis(u64::from(millis) * u64::from(millis))).await;
+            }
+        }
+    }
+
+    /// Connects a peer that sends a greeting and then `more`.
+    async fn greet(&mut self, more: &[u8]) {
+        let Ok(stream) = sim::dial(&endpoint(Service::Plain)).await else { return };
+        self.peers.push(stream);
+        let greeting = Greeting { version: Version::V3_1, mechanism: MechanismName::NULL, as_server: false };
+        let last = u8::try_from(self.peers.len() - 1).expect("there are few operations");
+        self.write(last, &[&greeting.encode(0)[..], more].concat()).await;
+    }
+
+    /// Writes bytes to the socket, as far as it takes them.
+    async fn write(&mut self, peer: u8, mut bytes: &[u8]) {
+        if self.peers.is_empty() {
+            return;
+        }
+        let at = usize::from(peer) % self.peers.len();
+        let stream = &mut self.peers[at];
+        while !bytes.is_empty() {
+            match poll_fn(|cx| stream.poll_write_vectored(cx, &[IoSlice::new(bytes)])).await {
+                Ok(count @ 1..) => bytes = &bytes[count..],
+                Ok(0) | Err(_) => return,
+            }
+        }
+    }
+}
+
+fn endpoint(service: Service) -> Endpoint {
+    let text = match service {
+        Service::Plain => "tcp://127.0.0.1:5555",
+        Service::Red => "tcp://127.0.0.1:5555/red",
+        Service::Blue => "tcp://127.0.0.1:5555/blue",
+    };
+    text.parse().expect("a valid endpoint")
+}
+
+fn ready(service: Service, peer: PeerType) -> Vec<u8> {
+    let kind = match peer {
+        PeerType::Dealer => SocketType::Dealer,
+        PeerType::Sub => SocketType::Sub,
+        PeerType::Push => SocketType::Push,
+    };
+    let mut metadata = Metadata::new().with("Socket-Type", kind.name()).expect("a valid property");
+    if service != Service::Plain {
+        let resource = if service == Service::Red { "red" } else { "blue" };
+        metadata = metadata.with("Resource", resource).expect("a valid property");
+    }
+    let mut bytes = Vec::new();
+    Command::Ready(metadata).encode(&mut bytes);
+    bytes
+}
