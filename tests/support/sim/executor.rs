@@ -38,6 +38,9 @@ pub(super) struct Tasks {
     last_number: u64,
     ready: Ready,
     turns: u64,
+    /// Number of times that tasks of sockets have been polled.
+    #[cfg(feature = "meter")]
+    socket_turns: u64,
     /// Bytes that were counted on this thread before the simulation began.
     #[cfg(feature = "meter")]
     input_before: u64,
@@ -62,23 +65,6 @@ impl Wake for ReadyWaker {
 impl Tasks {
     fn waker(&self, number: u64) -> Waker {
         Arc::new(ReadyWaker { ready: Arc::clone(&self.ready), number }).into()
-    }
-
-    /// Checks that tasks are not polled again and again without a reason: the number of turns must be in proportion to the
-    /// bytes that were transferred and to the time that has passed.
-    #[cfg(feature = "meter")]
-    fn check_turns(&self, now: Instant) {
-        // Bytes may arrive one by one, and several tasks take part in the transfer of a byte.
-        const PER_BYTE: u64 = 64;
-        const PER_SECOND: u64 = 1000;
-        let input = cost::counted().input - self.input_before;
-        let seconds = now.since(Instant::ORIGIN).as_secs();
-        let limit = 20_000 + PER_BYTE * input + PER_SECOND * seconds;
-        assert!(
-            self.turns <= limit,
-            "{} turns, at most {limit} are allowed for {input} bytes in {seconds} s",
-            self.turns
-        );
     }
 
     fn count(&self, of_owner: Owner) -> usize {
@@ -111,8 +97,6 @@ impl Sim {
             ready.remove(&number);
             world.tasks.turns += 1;
             assert!(world.tasks.turns < TURNS, "the scenario did not end within {TURNS} turns");
-            #[cfg(feature = "meter")]
-            world.tasks.check_turns(world.now);
             Some((number, world.now + network::turn(&world.conditions, &mut world.rng)))
         })?;
         self.travel(turn_end);
@@ -137,9 +121,35 @@ impl Sim {
         }
     }
 
+    /// Checks that tasks of sockets are not polled again and again without a reason: the number of turns must be in
+    /// proportion to the bytes that were transferred and to the time that has passed.
+    #[cfg(feature = "meter")]
+    fn check_socket_turns(&self) {
+        // Bytes may arrive one by one, and several tasks take part in the transfer of a byte.
+        const PER_BYTE: u64 = 64;
+        const PER_SECOND: u64 = 1000;
+        let (turns, input, seconds) = self.with(|world, _| {
+            let seconds = world.now.since(Instant::ORIGIN).as_secs();
+            (world.tasks.socket_turns, cost::counted().input - world.tasks.input_before, seconds)
+        });
+        let limit = 20_000 + PER_BYTE * input + PER_SECOND * seconds;
+        assert!(turns <= limit, "{turns} turns, at most {limit} are allowed for {input} bytes in {seconds} s");
+    }
+
     /// Polls the task with this number once; does nothing if this task has ended.
     fn turn(&self, number: u64) {
-        let task = self.with(|world, _| world.tasks.by_number.get_mut(&number).and_then(|(_, task)| task.take()));
+        let task = self.with(|world, _| {
+            let (owner, task) = world.tasks.by_number.get_mut(&number)?;
+            #[cfg(feature = "meter")]
+            if *owner == Owner::Sockets {
+                world.tasks.socket_turns += 1;
+            }
+            #[cfg(not(feature = "meter"))]
+            let _ = owner;
+            task.take()
+        });
+        #[cfg(feature = "meter")]
+        self.check_socket_turns();
         let Some(mut task) = task else { return };
         let done = task.as_mut().poll(&mut Context::from_waker(&self.waker(number))).is_ready();
         if done {
