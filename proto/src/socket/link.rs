@@ -119,10 +119,6 @@ impl Socket {
             if !self.pipes.may_deliver(id) {
                 break Ok(());
             }
-            if changed >= CHANGES {
-                self.pipes.request_service(id);
-                break Ok(());
-            }
             match link.take() {
                 None => break Ok(()),
                 Some(Inbound::Message(message)) => {
@@ -139,6 +135,10 @@ impl Socket {
                     match self.pattern.on_subscription(&mut self.pipes, id, change) {
                         Ok(effects) => self.effects |= effects | Effects::PEERS_CHANGED,
                         Err(error) => break Err(error),
+                    }
+                    if changed >= CHANGES {
+                        self.pipes.request_service(id);
+                        break Ok(());
                     }
                 }
             }
