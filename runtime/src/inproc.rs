@@ -52,7 +52,8 @@ struct Lane {
     /// at its latest exchange, so that the messages in the lane do not exceed the receive high-water mark. Zero before
     /// the first exchange.
     max_messages: usize,
-    /// Number of bytes that the receiving socket had room for; `u64::MAX` without a high-water mark in bytes.
+    /// Number of bytes that the messages in the lane may hold ([`Message::held_bytes`]): as many as the receiving socket had
+    /// room for.
     max_bytes: u64,
     /// True after the sending socket has closed this direction of the connection. The sending socket then puts no more
     /// messages into the lane.
@@ -74,15 +75,15 @@ impl Lane {
 
     #[inline]
     fn has_room(&self) -> bool {
-        // Without a mark in bytes, the sizes need not be added.
-        self.queue.len() < self.max_messages && (self.max_bytes == u64::MAX || self.has_byte_room())
+        // With ample room, the sizes need not be added: the lane holds only a few messages.
+        self.queue.len() < self.max_messages && (self.max_bytes >= AMPLE || self.has_byte_room())
     }
 
-    /// Returns true if the messages in the lane have fewer bytes than the receiving socket has room for.
+    /// Returns true if the messages in the lane hold fewer bytes than the receiving socket has room for.
     #[inline(never)]
     fn has_byte_room(&self) -> bool {
         let sizes = self.queue.iter().map(|item| match item {
-            Inbound::Message(message) => message.size() as u64,
+            Inbound::Message(message) => message.held_bytes() as u64,
             Inbound::Subscription(_) => 0,
         });
         sizes.sum::<u64>() < self.max_bytes
@@ -94,6 +95,9 @@ impl Lane {
 // With larger batches, both sockets stay locked longer, and their threads wait for each other. In measurements with two threads,
 // 32 was the fastest; the channels of tokio use blocks of the same size.
 const BATCH: usize = if cfg!(sansmq_loom) { 2 } else { 32 };
+
+/// Number of bytes of room from which the sizes of the messages in a lane are not added.
+const AMPLE: u64 = 2 << 20;
 
 /// One of the two ends of an `inproc` connection, stored by the socket at this end.
 pub(crate) struct End {

@@ -24,6 +24,11 @@ pub(super) struct Decoder {
     frames: Vec<Frame>,
     /// Total size in bytes of the frames in `frames`.
     size: usize,
+    /// Number of bytes in frames that refer to the block of the present input. Reset by the caller for each block.
+    pub(super) shared: usize,
+    /// Memory of the vectors of all decoded messages with several frames, in bytes. Reset by the caller.
+    // Such a message can need a hundred times the memory of its encoded form.
+    pub(super) vectors: usize,
     /// Memory blocks for large message bodies. A block is reused once no message refers to it any more.
     pub(super) blocks: ReadBuffers,
 }
@@ -66,6 +71,8 @@ impl Decoder {
             body: None,
             frames: Vec::new(),
             size: 0,
+            shared: 0,
+            vectors: 0,
             blocks: ReadBuffers::new(),
         }
     }
@@ -95,7 +102,9 @@ impl Decoder {
                     self.begin(head, size, input);
                     return Ok(None);
                 }
-                let frame = front(input, size, block);
+                // A command is dropped soon, and then no longer uses its part of the block.
+                let block = block.filter(|_| !head.command);
+                let frame = front(input, size, block, &mut self.shared);
                 *input = &input[size..];
                 (head, frame)
             };
@@ -114,7 +123,7 @@ impl Decoder {
     // Decodes heads and checks limits itself: with `FrameHead::decode` and `check` a short message takes twice as long.
     #[inline]
     pub(super) fn whole_message(
-        &self,
+        &mut self,
         input: &mut &[u8],
         block: Option<&Bytes>,
         config: &ConnectionConfig,
@@ -127,10 +136,10 @@ impl Decoder {
             return None;
         }
         if more {
-            return whole_frames(input, block, config);
+            return self.whole_frames(input, block, config);
         }
         *input = &rest[size..];
-        Some(front(rest, size, block).into())
+        Some(front(rest, size, block, &mut self.shared).into())
     }
 
     /// Decodes the frame in which a peer of a version before ZMTP 3 sends its routing id. Returns `None` if more input
@@ -266,7 +275,35 @@ impl Decoder {
             return None;
         }
         self.size = 0;
+        self.vectors += self.frames.capacity() * size_of::<Frame>();
         Some(Message::from_vec(core::mem::take(&mut self.frames)))
+    }
+
+    /// Decodes the message at the front of `input`, which may have several frames, and removes its bytes. If the message
+    /// is incomplete or exceeds a limit, returns `None` and leaves `input` unchanged. `block` is the shared memory that
+    /// contains `input`, if any; large bodies then refer to it and are not copied.
+    fn whole_frames(&mut self, input: &mut &[u8], block: Option<&Bytes>, config: &ConnectionConfig) -> Option<Message> {
+        // Most messages are an envelope of a few frames and a body.
+        let mut frames = Vec::with_capacity(4);
+        let (mut left, mut total, mut more) = (*input, 0_usize, true);
+        while more {
+            let (follows, size, rest) = split_head(left)?;
+            total = total.saturating_add(size);
+            if total > config.max_message_size || size > rest.len() || frames.len() >= config.max_frames {
+                return None;
+            }
+            cost::nodes(1);
+            frames.push(front(rest, size, block, &mut self.shared));
+            (left, more) = (&rest[size..], follows);
+        }
+        *input = left;
+        self.vectors += frames.capacity() * size_of::<Frame>();
+        Some(Message::from_vec(frames))
+    }
+
+    /// Replaces the frames of the partly received message that are parts of `block` by copies.
+    pub(super) fn copy_out_of(&mut self, block: &Bytes) {
+        self.frames.iter_mut().for_each(|frame| frame.copy_out_of(block));
     }
 }
 
@@ -286,11 +323,11 @@ fn split_head(input: &[u8]) -> Option<(bool, usize, &[u8])> {
 }
 
 /// Creates a frame from the first `size` bytes of `input`. `block` is the shared memory that contains `input`, if any;
-/// a large frame then refers to it and is not copied.
+/// a large frame then refers to it and is not copied, and its size is added to `shared`.
 #[inline]
-fn front(input: &[u8], size: usize, block: Option<&Bytes>) -> Frame {
+fn front(input: &[u8], size: usize, block: Option<&Bytes>, shared: &mut usize) -> Frame {
     match block {
-        Some(block) if size >= SHARE_FROM => block.slice_ref(&input[..size]).into(),
+        Some(block) if size >= SHARE_FROM => share(&input[..size], block, shared),
         _ => {
             cost::bytes(size);
             Frame::copy_prefix(input, size)
@@ -298,25 +335,11 @@ fn front(input: &[u8], size: usize, block: Option<&Bytes>) -> Frame {
     }
 }
 
-/// Decodes the message at the front of `input`, which may have several frames, and removes its bytes. If the message is
-/// incomplete or exceeds a limit, returns `None` and leaves `input` unchanged. `block` is the shared memory that
-/// contains `input`, if any; large bodies then refer to it and are not copied.
-fn whole_frames(input: &mut &[u8], block: Option<&Bytes>, config: &ConnectionConfig) -> Option<Message> {
-    // Most messages are an envelope of a few frames and a body.
-    let mut frames = Vec::with_capacity(4);
-    let (mut left, mut total, mut more) = (*input, 0_usize, true);
-    while more {
-        let (follows, size, rest) = split_head(left)?;
-        total = total.saturating_add(size);
-        if total > config.max_message_size || size > rest.len() || frames.len() >= config.max_frames {
-            return None;
-        }
-        cost::nodes(1);
-        frames.push(front(rest, size, block));
-        (left, more) = (&rest[size..], follows);
-    }
-    *input = left;
-    Some(Message::from_vec(frames))
+// Not inlined, so that the decoding of small frames is.
+#[inline(never)]
+fn share(body: &[u8], block: &Bytes, shared: &mut usize) -> Frame {
+    *shared += body.len();
+    block.slice_ref(body).into()
 }
 
 impl Body {
@@ -332,11 +355,12 @@ impl Body {
     /// application has dropped the frame.
     fn into_frame(self, blocks: &mut ReadBuffers) -> Frame {
         cost::resumed(self.size);
+        let held = self.bytes.capacity();
         let block = self.bytes.freeze();
         if !ReadBuffers::is_kept_size(block.len()) {
-            return block.into();
+            return Frame::in_block(block, held);
         }
-        let frame = block.slice(..self.size).into();
+        let frame = Frame::in_block(block.slice(..self.size), held);
         blocks.keep(block);
         frame
     }

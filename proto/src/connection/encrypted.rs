@@ -124,8 +124,9 @@ fn open_shared(mut sealed: BytesMut, opener: &mut Opener) -> Result<(FrameHead, 
     cost::bytes(sealed.len());
     let (flags, body) = opener.open_in_place(&mut sealed).map_err(CurveError::from)?;
     let head = head_of(flags, body.len())?;
+    let capacity = sealed.capacity();
     sealed.advance(OVERHEAD);
-    Ok((head, Frame::from(sealed.freeze())))
+    Ok((head, Frame::in_block(sealed.freeze(), capacity)))
 }
 
 /// Returns the frame head of a decrypted frame with these flags and a body of `size` bytes. Returns an error if the

@@ -105,8 +105,8 @@ pub struct Connection {
     decoder: Decoder,
     inbox: VecDeque<Inbound>,
     /// Number of bytes received since `inbox`, the queue of received items, was last empty. This is an upper bound for
-    /// the bytes that still wait there. [`wants_input`](Self::wants_input) adds the memory of the queue entries, and
-    /// compares the sum with [`READ_AHEAD`].
+    /// the bytes that still wait there. [`wants_input`](Self::wants_input) adds the memory of the queue entries and of the
+    /// vectors of their frames, and compares the sum with [`READ_AHEAD`].
     read_ahead: usize,
     /// Number of commands in the latest input, including subscriptions that the peer sent as messages. A session limits
     /// the size of its next read if this number is large.
@@ -478,7 +478,8 @@ impl Connection {
     /// the heartbeats of the peer and detect a disconnect while the application does not receive.
     #[inline]
     pub fn wants_input(&self) -> bool {
-        let room = self.inbox.is_empty() || self.read_ahead + self.inbox.len() * size_of::<Inbound>() < READ_AHEAD;
+        let items = self.inbox.len() * size_of::<Inbound>() + self.decoder.vectors;
+        let room = self.inbox.is_empty() || self.read_ahead + items < READ_AHEAD;
         // Reading is needed to detect that the peer disconnects.
         room && self.stored_input.len() < READ_AHEAD
     }
@@ -539,7 +540,10 @@ impl Connection {
     fn record_input(&mut self, count: usize, now: Instant) {
         // With an empty inbox, earlier input was not read ahead. It may be hours of heartbeats.
         cost::input(count);
-        self.read_ahead = if self.inbox.is_empty() { count } else { self.read_ahead + count };
+        if self.inbox.is_empty() {
+            (self.read_ahead, self.decoder.vectors) = (0, 0);
+        }
+        self.read_ahead += count;
         self.commands = 0;
         self.heartbeat.bytes_received(now);
     }

@@ -62,7 +62,7 @@ pub struct Outbox {
     /// Total length in bytes of all batches before the current one.
     before: u64,
     pub(super) queue: VecDeque<Outbound>,
-    /// Approximate memory of the items in `queue`, in bytes.
+    /// Memory that the items in `queue` hold, in bytes.
     queued: usize,
     /// End of the latest PING, in bytes from the start of the output; 0 if no PING was queued.
     ping_end: u64,
@@ -114,8 +114,8 @@ const BODIES: usize = 256 << 10;
 // More messages would be evicted from the processor's caches before they are written.
 const MAX_MESSAGES: usize = 512;
 
-/// Bytes that each queued item adds to the counter `queued` in addition to its content. Without them, the limit on
-/// queued bytes would not limit empty messages.
+/// Bytes that the value of each queued item adds to the counter `queued`, in addition to the memory outside the value.
+/// Without them, the limit on queued bytes would not limit empty messages.
 const OVERHEAD: usize = size_of::<Outbound>();
 
 /// Maximum number of PONGs that wait to be encoded. A further PONG replaces the oldest.
@@ -452,13 +452,15 @@ impl Outbox {
                 break;
             }
             count += 1;
-            self.queued -= weight(item);
             encode(self, item);
             match item {
                 Outbound::Message(_) => self.ends.push(self.remaining()),
                 Outbound::Subscription(_) => self.mixed = true,
             }
         }
+        // Most often all items fit in the batch, and their weights need not be added.
+        let rest = queue.len() - count;
+        self.queued = if rest == 0 { 0 } else { self.queued - queue.iter().take(count).map(weight).sum::<usize>() };
         queue.drain(..count);
         self.queue = queue;
     }
@@ -627,11 +629,11 @@ fn with_heads(frames: &[Frame]) -> impl Iterator<Item = (FrameHead, &Frame)> {
         .map(move |(index, frame)| (FrameHead { command: false, more: index < last, size: frame.len() as u64 }, frame))
 }
 
-/// Returns the approximate memory of an item in the queue, in bytes.
+/// Returns the memory that an item in the queue holds, in bytes.
 fn weight(item: &Outbound) -> usize {
     OVERHEAD
         + match item {
-            Outbound::Message(message) => message.size(),
+            Outbound::Message(message) => message.allocated(),
             Outbound::Subscription(change) => change.subject().len(),
         }
 }

@@ -70,24 +70,28 @@ impl Connection {
 }
 
 impl Connection {
-    /// Processes the first `count` bytes of the read buffer `room`. If these bytes fill at least a quarter of `room`,
-    /// and the maximum message size is at least the length of `room`, large message bodies are not copied, but refer to
-    /// the memory of `room`. If a body refers to this memory, the function replaces `room` by another buffer of the
-    /// same length.
+    /// Processes the first `count` bytes of the read buffer `room`. If large message bodies together take up most of
+    /// `room`, and the maximum message size is at least the length of `room`, these bodies are not copied, but refer to
+    /// the memory of `room`; the function then replaces `room` by another buffer of the same length.
     pub(crate) fn handle_read_buffer(
         &mut self,
         room: &mut BytesMut,
         count: usize,
         now: Instant,
     ) -> Result<(), ConnectionError> {
-        // A body that refers to `room` keeps the whole buffer allocated. If each message were read alone, or were
-        // limited to a fraction of the buffer, the limits of message count and message size would not bound the memory:
-        // such input is copied.
-        if count < room.len() / 4 || count < SHARE_FROM || self.config.max_message_size < room.len() {
+        // A body that refers to `room` keeps the whole buffer allocated, but counts only with its own size. So bodies that
+        // take up a small part of the buffer, or of which a small part may be the last to be received, are copied.
+        let least = room.len() / 5 * 4;
+        if count < least || count < SHARE_FROM || self.config.max_message_size < room.len() {
             return self.consume_input(&room[..count], None, now);
         }
         let block = take(room).freeze();
+        let before = self.inbox.len();
+        self.decoder.shared = 0;
         let result = self.consume_input(&block[..count], Some(&block), now);
+        if self.decoder.shared > 0 && self.decoder.shared < least {
+            self.copy_out_of(&block, before);
+        }
         *room = block.try_into_mut().unwrap_or_else(|block| {
             let len = block.len();
             let blocks = &mut self.decoder.blocks;
@@ -97,6 +101,20 @@ impl Connection {
             blocks.find(len).unwrap_or_else(|| BytesMut::zeroed(len))
         });
         result
+    }
+}
+
+impl Connection {
+    /// Replaces the received frames that are parts of `block` by copies: those of the messages after the first `before`
+    /// messages of `inbox`, and those of the partly received message.
+    #[cold]
+    fn copy_out_of(&mut self, block: &Bytes, before: usize) {
+        for item in self.inbox.range_mut(before..) {
+            if let Inbound::Message(message) = item {
+                message.copy_out_of(block);
+            }
+        }
+        self.decoder.copy_out_of(block);
     }
 }
 

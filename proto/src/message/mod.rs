@@ -44,7 +44,9 @@ const INLINE: usize = 64;
 #[derive(Clone)]
 enum Repr {
     Inline(Inline),
-    Shared(Bytes),
+    /// Bytes outside the value, and the size in bytes of the memory that they keep allocated: of the whole block, if the
+    /// bytes are a part of it.
+    Shared(Bytes, usize),
 }
 
 /// Bytes of a frame that are stored inside the [`Frame`] itself, without an allocation.
@@ -100,7 +102,11 @@ impl Frame {
     #[inline]
     pub fn copy_from_slice(bytes: &[u8]) -> Self {
         cost::bytes(bytes.len());
-        if bytes.len() <= INLINE { Self::inline(bytes) } else { Self(Repr::Shared(Bytes::copy_from_slice(bytes))) }
+        if bytes.len() <= INLINE {
+            Self::inline(bytes)
+        } else {
+            Self(Repr::Shared(Bytes::copy_from_slice(bytes), bytes.len()))
+        }
     }
 
     /// Creates a frame with a copy of `bytes` inside the value, without an allocation. `bytes` must not be longer than
@@ -131,11 +137,45 @@ impl Frame {
         Self::from(Bytes::from_static(bytes))
     }
 
+    /// Creates a frame that refers to `bytes`, which keep `held` bytes of memory allocated. Short bytes are copied into the
+    /// value.
+    #[inline]
+    pub(crate) fn in_block(bytes: Bytes, held: usize) -> Self {
+        if bytes.len() <= INLINE { Self::inline(&bytes) } else { Self(Repr::Shared(bytes, held)) }
+    }
+
+    /// Returns the number of bytes that the frame keeps allocated outside the value.
+    #[inline]
+    pub(crate) const fn allocated(&self) -> usize {
+        match &self.0 {
+            Repr::Inline(_) => 0,
+            Repr::Shared(_, held) => *held,
+        }
+    }
+
+    /// Returns the number of bytes of the frame, and the number of bytes that it keeps allocated outside the value.
+    #[inline]
+    const fn weigh(&self) -> (usize, usize) {
+        match &self.0 {
+            Repr::Inline(inline) => (inline.len as usize, 0),
+            Repr::Shared(bytes, held) => (bytes.len(), *held),
+        }
+    }
+
+    /// Replaces the frame by a copy, if its bytes are a part of `block`, so that the frame does not keep the block
+    /// allocated.
+    pub(crate) fn copy_out_of(&mut self, block: &Bytes) {
+        let is_part = |bytes: &Bytes| block.as_ptr_range().contains(&bytes.as_ptr());
+        if self.as_shared().is_some_and(is_part) {
+            *self = Self::copy_from_slice(self);
+        }
+    }
+
     /// Returns the bytes as reference-counted [`Bytes`]. Copies them only if they are stored inline.
     pub fn into_bytes(self) -> Bytes {
         match self.0 {
             Repr::Inline(inline) => Bytes::copy_from_slice(inline.bytes()),
-            Repr::Shared(bytes) => bytes,
+            Repr::Shared(bytes, _) => bytes,
         }
     }
 
@@ -149,7 +189,7 @@ impl Frame {
     const fn size(&self) -> usize {
         match &self.0 {
             Repr::Inline(inline) => inline.len as usize,
-            Repr::Shared(bytes) => bytes.len(),
+            Repr::Shared(bytes, _) => bytes.len(),
         }
     }
 
@@ -163,7 +203,7 @@ impl Frame {
                 out.extend_from_slice(&inline.bytes);
                 out.truncate(end);
             }
-            Repr::Shared(bytes) => out.extend_from_slice(bytes),
+            Repr::Shared(bytes, _) => out.extend_from_slice(bytes),
         }
     }
 
@@ -171,7 +211,7 @@ impl Frame {
     pub(crate) const fn as_shared(&self) -> Option<&Bytes> {
         match &self.0 {
             Repr::Inline(_) => None,
-            Repr::Shared(bytes) => Some(bytes),
+            Repr::Shared(bytes, _) => Some(bytes),
         }
     }
 }
@@ -183,7 +223,7 @@ impl Deref for Frame {
     fn deref(&self) -> &[u8] {
         match &self.0 {
             Repr::Inline(inline) => inline.bytes(),
-            Repr::Shared(bytes) => bytes,
+            Repr::Shared(bytes, _) => bytes,
         }
     }
 }
@@ -208,13 +248,15 @@ impl Default for Frame {
 
 impl From<Bytes> for Frame {
     fn from(bytes: Bytes) -> Self {
-        if bytes.len() <= INLINE { Self::inline(&bytes) } else { Self(Repr::Shared(bytes)) }
+        let len = bytes.len();
+        Self::in_block(bytes, len)
     }
 }
 
 impl From<Vec<u8>> for Frame {
     fn from(bytes: Vec<u8>) -> Self {
-        if bytes.len() <= INLINE { Self::inline(&bytes) } else { Self(Repr::Shared(bytes.into())) }
+        let capacity = bytes.capacity();
+        if bytes.len() <= INLINE { Self::inline(&bytes) } else { Self(Repr::Shared(bytes.into(), capacity)) }
     }
 }
 
@@ -335,12 +377,33 @@ enum Frames {
     Shared(Arc<Shared>),
 }
 
+/// Returns the total number of bytes in `frames`, and the number of bytes that the vector and its frames hold outside their
+/// values.
+#[inline]
+fn weigh(frames: &Vec<Frame>) -> (usize, usize) {
+    let (mut size, mut held) = (0, frames.capacity() * size_of::<Frame>());
+    for frame in frames {
+        let (bytes, allocated) = frame.weigh();
+        size += bytes;
+        held += allocated;
+    }
+    (size, held)
+}
+
 /// Frames of a message that is sent to many peers. A short message is encoded once for all these peers.
 struct Shared {
     frames: Vec<Frame>,
     /// All frames of the message in wire format. Empty if the message is long: its frames are then encoded for each
     /// peer, because the encoded form would contain a copy of all bytes.
     wire: Vec<u8>,
+}
+
+impl Shared {
+    /// Returns the total number of bytes in all frames, and the number of bytes that the message holds outside its value.
+    fn weigh(&self) -> (usize, usize) {
+        let (size, held) = weigh(&self.frames);
+        (size, size_of::<Self>() + self.wire.capacity() + held)
+    }
 }
 
 impl Message {
@@ -410,6 +473,55 @@ impl Message {
             Frames::One(frame) => frame.size(),
             Frames::Many(frames) => frames.iter().map(Frame::size).sum(),
             Frames::Shared(shared) => shared.frames.iter().map(Frame::size).sum(),
+        }
+    }
+
+    /// Returns the memory that the message holds, in bytes: [`Frame`] values of 72 bytes each, however short the frames
+    /// are, and the memory outside of them that contains their bytes. The high-water marks in bytes
+    /// ([`recv_hwm_bytes`](crate::Options::recv_hwm_bytes)) count this size.
+    ///
+    /// A received body that is a part of a larger block counts with the size of this block. A body that the application
+    /// has created from [`Bytes`] counts with its length, because the size of its block is not known. Memory that several
+    /// messages share counts for each of them.
+    ///
+    /// ```
+    /// use sansmq_proto::Message;
+    ///
+    /// assert_eq!(Message::from("inline").held_bytes(), 72);
+    /// assert_eq!(Message::from(vec![7; 1000]).held_bytes(), 72 + 1000);
+    /// ```
+    #[inline]
+    pub fn held_bytes(&self) -> usize {
+        size_of::<Self>() + self.allocated()
+    }
+
+    /// Returns the total number of bytes in all frames, and the number of bytes that the message holds outside its own
+    /// value.
+    // One function for both, because every queue counts both for each message.
+    #[inline]
+    pub(crate) fn weigh(&self) -> (usize, usize) {
+        match &self.0 {
+            Frames::One(frame) => frame.weigh(),
+            several @ (Frames::Many(_) | Frames::Shared(_)) => several.weigh(),
+        }
+    }
+
+    /// Returns the number of bytes that the message holds outside its own value.
+    #[inline]
+    pub(crate) fn allocated(&self) -> usize {
+        match &self.0 {
+            Frames::One(frame) => frame.allocated(),
+            several @ (Frames::Many(_) | Frames::Shared(_)) => several.weigh().1,
+        }
+    }
+
+    /// Replaces the frames that are parts of `block` by copies.
+    pub(crate) fn copy_out_of(&mut self, block: &Bytes) {
+        match &mut self.0 {
+            Frames::One(frame) => frame.copy_out_of(block),
+            Frames::Many(frames) => frames.iter_mut().for_each(|frame| frame.copy_out_of(block)),
+            // Only messages to send are shared.
+            Frames::Shared(_) => {}
         }
     }
 
@@ -522,6 +634,16 @@ impl Clone for Message {
 }
 
 impl Frames {
+    // Not inlined, so that messages of one frame need few instructions.
+    #[inline(never)]
+    fn weigh(&self) -> (usize, usize) {
+        match self {
+            Self::One(frame) => frame.weigh(),
+            Self::Many(frames) => weigh(frames),
+            Self::Shared(shared) => shared.weigh(),
+        }
+    }
+
     #[inline(never)]
     fn share(&self) -> Message {
         Message(self.clone())

@@ -168,8 +168,8 @@ impl Socket {
         self.pipes.demand(id)
     }
 
-    /// Returns the number of messages, and of bytes, that the pipe `id` can receive before its incoming queue reaches
-    /// `recv_hwm` or `recv_hwm_bytes`; `u64::MAX` bytes without a limit in bytes. An `inproc` link must hold no more than
+    /// Returns the number of messages, and of bytes that messages hold ([`Message::held_bytes`]), that the pipe `id` can
+    /// receive before its incoming queue reaches `recv_hwm` or `recv_hwm_bytes`. An `inproc` link must hold no more than
     /// this on the way to the pipe.
     #[inline]
     pub fn recv_room(&self, id: PipeId) -> TrafficCount {

@@ -1,12 +1,14 @@
-//! High-water marks in bytes, in addition to the high-water marks in messages.
+//! High-water marks in bytes, in addition to the high-water marks in messages. They count the memory that messages hold.
 
 use super::Options;
 use crate::kind::{Kind, Receives, Sends};
 
 impl<T: Kind> Options<T> {
-    /// Sets the maximum number of bytes in the messages that wait to be sent to each peer, in addition to
-    /// [`send_hwm`](Self::send_hwm). The outgoing queue of a peer is full when the first of the two limits is reached.
-    /// It has room again when it has fallen to half of both limits. 0: no limit. Default 0; libzmq has no such option.
+    /// Sets the maximum memory in bytes that the messages which wait to be sent to each peer hold, in addition to
+    /// [`send_hwm`](Self::send_hwm). Each frame counts 72 bytes, and a body of more than 64 bytes its size in addition
+    /// ([`Message::held_bytes`](crate::Message::held_bytes)). The outgoing queue of a peer is full when the first of the
+    /// two limits is reached. It has room again when it has fallen to half of both limits. 0: no limit. Default 0;
+    /// libzmq has no such option.
     ///
     /// The message that reaches the limit is queued even if it exceeds the limit, and an empty queue accepts a message
     /// of any size.
@@ -21,10 +23,11 @@ impl<T: Kind> Options<T> {
 }
 
 impl<T: Kind> Options<T> {
-    /// Sets the maximum number of bytes in the messages received from each peer that wait for `recv`, in addition to
-    /// [`recv_hwm`](Self::recv_hwm). The socket stops reading from the peer when the first of the two limits is
-    /// reached. It continues when the incoming queue of the peer has fallen to half of both limits. 0: no limit.
-    /// Default 0; libzmq has no such option.
+    /// Sets the maximum memory in bytes that the messages received from each peer hold while they wait for `recv`, in
+    /// addition to [`recv_hwm`](Self::recv_hwm). Each frame counts 72 bytes, and a body of more than 64 bytes its size in
+    /// addition ([`Message::held_bytes`](crate::Message::held_bytes)). The socket stops reading from the peer when the
+    /// first of the two limits is reached. It continues when the incoming queue of the peer has fallen to half of both
+    /// limits. 0: no limit. Default 0; libzmq has no such option.
     ///
     /// The message that reaches the limit is queued even if it exceeds the limit. In addition, the connection reads
     /// about 64 KiB more, or one larger message: see [`max_message_size`](Self::max_message_size).

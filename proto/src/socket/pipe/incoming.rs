@@ -36,15 +36,11 @@ impl Pipes {
         demand
     }
 
-    /// Returns the number of messages, and of bytes, that the pipe `id` can receive before its incoming queue reaches the
-    /// high-water mark; `u64::MAX` bytes without a mark in bytes.
+    /// Returns the number of messages, and of bytes that messages hold, that the pipe `id` can receive before its incoming
+    /// queue reaches the high-water mark.
     pub(crate) fn recv_room(&self, id: PipeId) -> TrafficCount {
         let no_limit = TrafficCount { messages: u64::MAX, bytes: u64::MAX };
-        match self.get(id) {
-            Some(pipe) if self.recv_hwm.has_byte_limit() => pipe.incoming.room(self.recv_hwm),
-            Some(pipe) => TrafficCount { bytes: u64::MAX, ..pipe.incoming.room(self.recv_hwm) },
-            None => no_limit,
-        }
+        self.get(id).map_or(no_limit, |pipe| pipe.incoming.room(self.recv_hwm))
     }
 
     /// Sets `peer` as the sender of the messages that arrive at the pipe `id` from now on.

@@ -9,6 +9,10 @@ use crate::socket::id::PipeId;
 use crate::socket::pipe::queue::{HighWaterMark, Queue};
 use crate::socket::pipe::reader::Demand;
 
+/// Assumed size in bytes of a message that will be sent, where its size is not known.
+// Most messages are smaller. A task that was woken for a larger one finds the queue full, and waits again.
+const LARGE: u64 = 64 << 10;
+
 impl Pipes {
     /// Returns true if a message can be queued for the peer of the pipe `id`: the pipe accepts messages, its outgoing
     /// queue is not full, and with `IMMEDIATE` the handshake is finished.
@@ -21,16 +25,15 @@ impl Pipes {
         })
     }
 
-    /// Returns the number of messages that can be queued for the peer of the pipe `id`. Returns 1 instead if the
-    /// high-water mark in bytes limits the queue, because the sizes of the messages are not known.
+    /// Returns the number of messages that can be queued for the peer of the pipe `id`. If the high-water mark in bytes
+    /// limits the queue, messages of [`LARGE`] bytes are assumed, because the sizes of the messages are not known.
     pub(crate) fn room(&self, id: PipeId) -> usize {
         if !self.has_room(id) {
             return 0;
         }
-        if self.send_hwm.has_byte_limit() {
-            return 1;
-        }
-        self.get(id).map_or(0, |pipe| usize::try_from(pipe.outgoing.room(self.send_hwm).messages).unwrap_or(usize::MAX))
+        let Some(pipe) = self.get(id) else { return 0 };
+        let room = pipe.outgoing.room(self.send_hwm);
+        usize::try_from(room.messages.min(room.bytes / LARGE).max(1)).unwrap_or(usize::MAX)
     }
 
     /// Queues a message for the peer of the pipe `id`. The caller must check [`has_room`](Self::has_room) first.

@@ -1,5 +1,5 @@
-//! [`Queue`]: messages and the total of their bytes; and [`HighWaterMark`]: the maximum number of messages and of
-//! bytes.
+//! [`Queue`]: messages, the total of their bytes, and the memory that they hold; and [`HighWaterMark`]: the maximum number
+//! of messages and of bytes that they hold.
 
 use crate::cost;
 use crate::message::Message;
@@ -7,8 +7,8 @@ use crate::socket::stats::TrafficCount;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
-/// High-water mark of a queue: a number of messages and a number of bytes. The queue is full when it reaches one of the
-/// two numbers.
+/// High-water mark of a queue: a number of messages, and a number of bytes that the messages hold
+/// ([`Message::held_bytes`]). The queue is full when it reaches one of the two numbers.
 ///
 /// The size of the next message is not considered: the message that reaches the number of bytes can exceed it, and an
 /// empty queue accepts any message.
@@ -34,11 +34,14 @@ impl SpareBuffers {
     const MESSAGES: usize = 4096;
 }
 
-/// Queue of messages with the total of their bytes.
+/// Queue of messages with the total of their bytes, and the memory that they hold.
 #[derive(Debug)]
 pub(crate) struct Queue {
     messages: VecDeque<Message>,
+    /// Total number of bytes in the frames of the messages.
     bytes: u64,
+    /// Memory that the messages hold ([`Message::held_bytes`]), in bytes. Does not include unused memory of `messages`.
+    held: u64,
 }
 
 impl HighWaterMark {
@@ -46,11 +49,6 @@ impl HighWaterMark {
     /// `usize::MAX` and `bytes` = 0 mean no limit.
     pub(crate) const fn new(messages: usize, bytes: usize) -> Self {
         Self { messages, bytes: if bytes == 0 { u64::MAX } else { bytes as u64 } }
-    }
-
-    /// Returns true if the mark has a limit in bytes.
-    pub(crate) const fn has_byte_limit(self) -> bool {
-        self.bytes < u64::MAX
     }
 
     /// Returns the low-water mark: half of this mark. A full queue has room again when it has fallen to the low-water
@@ -62,16 +60,16 @@ impl HighWaterMark {
 }
 
 impl Queue {
-    /// Returns the number of messages, and of bytes, that fit in the queue before it reaches this mark.
+    /// Returns the number of messages, and of bytes that messages hold, that fit in the queue before it reaches this mark.
     pub(crate) fn room(&self, mark: HighWaterMark) -> TrafficCount {
         TrafficCount {
             messages: mark.messages.saturating_sub(self.messages.len()) as u64,
-            bytes: mark.bytes.saturating_sub(self.bytes),
+            bytes: mark.bytes.saturating_sub(self.held),
         }
     }
 
     pub(crate) const fn new() -> Self {
-        Self { messages: VecDeque::new(), bytes: 0 }
+        Self { messages: VecDeque::new(), bytes: 0, held: 0 }
     }
 
     #[inline]
@@ -91,7 +89,7 @@ impl Queue {
     /// Returns true if the queue has reached this high-water mark, in messages or in bytes.
     #[inline]
     pub(crate) fn is_full(&self, mark: HighWaterMark) -> bool {
-        self.messages.len() >= mark.messages || self.bytes >= mark.bytes
+        self.messages.len() >= mark.messages || self.held >= mark.bytes
     }
 
     /// Returns true if the queue has fallen to half of this high-water mark (the low-water mark), in messages and in
@@ -99,7 +97,7 @@ impl Queue {
     #[inline]
     pub(crate) fn is_low(&self, mark: HighWaterMark) -> bool {
         let low = mark.low_water();
-        self.messages.len() <= low.messages && self.bytes <= low.bytes
+        self.messages.len() <= low.messages && self.held <= low.bytes
     }
 
     #[inline]
@@ -107,19 +105,30 @@ impl Queue {
         if self.messages.len() == self.messages.capacity() {
             self.grow_into(buffers);
         }
-        self.bytes += message.size() as u64;
+        self.count(&message);
         self.messages.push_back(message);
     }
 
     pub(crate) fn push_front(&mut self, message: Message) {
-        self.bytes += message.size() as u64;
+        self.count(&message);
         self.messages.push_front(message);
     }
 
     #[inline]
     pub(crate) fn pop_front(&mut self) -> Option<Message> {
-        self.bytes -= self.messages.front()?.size() as u64;
+        if self.messages.len() == 1 {
+            (self.bytes, self.held) = (0, 0);
+        } else {
+            discount(self.messages.front()?, &mut self.bytes, &mut self.held);
+        }
         self.messages.pop_front()
+    }
+
+    #[inline]
+    fn count(&mut self, message: &Message) {
+        let (size, allocated) = message.weigh();
+        self.bytes += size as u64;
+        self.held += (size_of::<Message>() + allocated) as u64;
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Message> {
@@ -130,20 +139,23 @@ impl Queue {
         if count == self.messages.len() {
             return self.clear();
         }
-        self.bytes -= self.messages.drain(..count).map(|message| message.size() as u64).sum::<u64>();
+        let (bytes, held) = (&mut self.bytes, &mut self.held);
+        self.messages.drain(..count).for_each(|message| discount(&message, bytes, held));
     }
 
     pub(crate) fn clear(&mut self) {
         self.messages.clear();
-        self.bytes = 0;
+        (self.bytes, self.held) = (0, 0);
     }
 
     pub(crate) fn retain(&mut self, mut wanted: impl FnMut(&Message) -> bool) {
         cost::requested(self.messages.len());
-        let bytes = &mut self.bytes;
+        let (bytes, held) = (&mut self.bytes, &mut self.held);
         self.messages.retain(|message| {
             let stays = wanted(message);
-            *bytes -= if stays { 0 } else { message.size() as u64 };
+            if !stays {
+                discount(message, bytes, held);
+            }
             stays
         });
     }
@@ -180,6 +192,14 @@ impl Queue {
     }
 }
 
+/// Subtracts a message that is removed from its queue from the counts of the queue: bytes in frames, and held memory.
+#[inline]
+fn discount(message: &Message, bytes: &mut u64, held: &mut u64) {
+    let (size, allocated) = message.weigh();
+    *bytes -= size as u64;
+    *held -= (size_of::<Message>() + allocated) as u64;
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -188,35 +208,40 @@ mod tests {
     #[test]
     fn queue_counts_bytes_of_messages_at_both_ends() {
         let mut queue = Queue::new();
-        let bytes = |queue: &Queue| queue.tally().bytes;
+        let counts = |queue: &Queue| (queue.len(), queue.tally().bytes, queue.held);
         queue.push_back(Message::from(["four", "more"]), &mut SpareBuffers::default());
         queue.push_back(vec![7; 1000].into(), &mut SpareBuffers::default());
         queue.push_front("first".into());
-        assert_eq!((queue.len(), bytes(&queue)), (3, 1013));
+        assert_eq!(counts(&queue), (3, 1013, 5 * 72 + 1000));
         queue.retain(|message| message.len() == 1);
-        assert_eq!((queue.len(), bytes(&queue)), (2, 1005));
+        assert_eq!(counts(&queue), (2, 1005, 2 * 72 + 1000));
         assert_eq!(queue.pop_front(), Some("first".into()));
-        assert_eq!(bytes(&queue), 1000);
+        assert_eq!(counts(&queue), (1, 1000, 72 + 1000));
+        queue.push_back(Message::from(["four", "more"]), &mut SpareBuffers::default());
+        queue.drop_front(1);
+        assert_eq!(counts(&queue), (1, 8, 3 * 72));
         queue.pop_front();
-        assert_eq!((queue.pop_front(), bytes(&queue)), (None, 0));
+        assert_eq!((queue.pop_front(), counts(&queue)), (None, (0, 0, 0)));
     }
 
     #[test]
     fn queue_is_full_at_either_mark_and_low_at_half_of_both() {
         let mut queue = Queue::new();
-        let mark = HighWaterMark::new(4, 100);
+        let mark = HighWaterMark::new(4, 400);
         for _ in 0..3 {
-            queue.push_back(vec![7; 33].into(), &mut SpareBuffers::default());
+            queue.push_back(vec![7; 64].into(), &mut SpareBuffers::default());
         }
-        assert!(!queue.is_full(mark), "three messages and 99 bytes");
+        assert!(!queue.is_full(mark), "three messages that hold 216 bytes");
         queue.push_back(Message::from(""), &mut SpareBuffers::default());
         assert!(queue.is_full(mark), "four messages");
         queue.pop_front();
-        queue.push_back(vec![7; 34].into(), &mut SpareBuffers::default());
+        queue.push_back(vec![7; 184].into(), &mut SpareBuffers::default());
         queue.retain(|message| message.size() > 0);
-        assert!(queue.is_full(mark), "100 bytes");
+        assert!(queue.is_full(mark), "three messages that hold 400 bytes");
         queue.pop_front();
-        assert!(!queue.is_low(mark), "two messages and 67 bytes");
+        assert!(!queue.is_low(mark), "two messages that hold 328 bytes");
+        queue.pop_front();
+        assert!(!queue.is_low(mark), "a message that holds 256 bytes");
         queue.pop_front();
         assert!(queue.is_low(mark));
     }

@@ -1,4 +1,5 @@
-//! Tests of high-water marks in bytes, which apply in addition to the high-water marks in messages.
+//! Tests of high-water marks in bytes, which apply in addition to the high-water marks in messages. They count the memory that
+//! messages hold: 72 bytes per frame, and bodies of more than 64 bytes in addition.
 
 use super::hwm::ManualSocket;
 use super::{PLACE, net, star};
@@ -16,21 +17,25 @@ fn fill(net: &mut Net, node: NodeId, size: usize) -> usize {
 
 #[test]
 fn queue_is_full_at_the_first_hwm_that_is_reached() {
-    for (size, expected) in [(0, 50), (99, 11), (100, 10), (101, 10), (1000, 1), (5000, 1)] {
+    for (size, expected) in [(0, 14), (64, 14), (99, 6), (128, 5), (129, 5), (928, 1), (5000, 1)] {
         let mut net = net();
         let push = net.socket(Options::<Push>::new().send_hwm(50).send_hwm_bytes(1000));
         net.connect(push, PLACE);
         assert_eq!(fill(&mut net, push, size), expected, "messages of {size} bytes");
     }
+    let mut net = net();
+    let push = net.socket(Options::<Push>::new().send_hwm(50).send_hwm_bytes(1_000_000));
+    net.connect(push, PLACE);
+    assert_eq!(fill(&mut net, push, 99), 50, "the mark in messages is reached first");
 }
 
 #[test]
 fn byte_hwm_counts_all_frames_and_admits_one_excess() {
     let mut net = net();
-    let push = net.socket(Options::<Push>::new().send_hwm_bytes(1000));
+    let push = net.socket(Options::<Push>::new().send_hwm_bytes(1017));
     net.connect(push, PLACE);
     net[push].send([vec![7; 400], vec![7; 400]]).unwrap();
-    net[push].send(vec![7; 5000]).expect("800 bytes are queued, less than the high-water mark");
+    net[push].send(vec![7; 5000]).expect("1016 bytes are held, less than the high-water mark");
     assert!(matches!(net[push].send("x"), Err(SendError::Full(_))));
     let pull = net.socket(Options::<Pull>::new());
     net.bind(pull, PLACE);
@@ -45,14 +50,14 @@ fn byte_hwm_applies_per_peer() {
     let push = net.socket(Options::<Push>::new().send_hwm_bytes(1000));
     net.connect(push, PLACE);
     net.connect(push, "tcp://other:1");
-    assert_eq!(fill(&mut net, push, 100), 20);
+    assert_eq!(fill(&mut net, push, 128), 10);
 }
 
 #[test]
 fn slow_reader_blocks_its_sender_without_loss() {
     let mut net = Net::seeded(1).chunks(1..=700).capacity(3000);
-    let pull = Options::<Pull>::new().recv_hwm_bytes(10_000);
-    let (pull, [push]) = star(&mut net, pull, [Options::<Push>::new().send_hwm_bytes(20_000)]);
+    let pull = Options::<Pull>::new().recv_hwm_bytes(10 * 1072);
+    let (pull, [push]) = star(&mut net, pull, [Options::<Push>::new().send_hwm_bytes(20 * 1072)]);
     let mut sent = 0;
     while net[push].send(vec![7; 1000]).is_ok() {
         sent += 1;
@@ -68,7 +73,7 @@ fn slow_reader_blocks_its_sender_without_loss() {
 #[test]
 fn reading_resumes_at_half_the_byte_hwm() {
     let mut net = Net::seeded(1);
-    let (pull, [push]) = star(&mut net, Options::<Pull>::new().recv_hwm_bytes(1000), [Options::<Push>::new()]);
+    let (pull, [push]) = star(&mut net, Options::<Pull>::new().recv_hwm_bytes(1720), [Options::<Push>::new()]);
     for _ in 0..100 {
         net[push].send(vec![7; 100]).unwrap();
     }
@@ -117,11 +122,11 @@ fn drop_oldest_discards_only_what_a_new_message_needs() {
         net[publisher].send(vec![1; 99]).unwrap();
     }
     let lost = dropped(&events(&mut net, publisher), DropReason::PeerFull);
-    assert_eq!(lost, 10, "11 messages fit");
+    assert_eq!(lost, 15, "six messages fit");
     net[publisher].send(vec![2; 3000]).unwrap();
     net[publisher].send("newest").unwrap();
     let lost = dropped(&events(&mut net, publisher), DropReason::PeerFull);
-    assert_eq!((lost, net[publisher].stats().outgoing.bytes), (12, 6), "messages that do not fit are dropped");
+    assert_eq!((lost, net[publisher].stats().outgoing.bytes), (7, 6), "messages that do not fit are dropped");
     net.thaw(sub);
     let received = recv_all(&mut net, sub);
     assert_eq!(received.last().unwrap().body(), "newest");

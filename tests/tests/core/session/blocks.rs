@@ -49,16 +49,23 @@ fn blocks_of_large_bodies_are_reused() {
     }
 }
 
-/// A body that shares a memory block with other bodies keeps the whole block alive. Bodies share a block only if
-/// several arrive together and the size limit allows large messages.
+/// A body that shares a memory block with other bodies keeps the whole block alive. Bodies share a block only if they fill
+/// most of the block and the size limit allows large messages.
 #[test]
 fn small_messages_do_not_keep_large_blocks() {
-    for (limit, count, shared) in [(1 << 20, 6, true), (1 << 20, 2, false), (2048, 6, false)] {
+    let body = filled(7, 1500);
+    let large = 1 << 20;
+    for (limit, input, shared) in [
+        (large, body.repeat(20), true),
+        (large, body.repeat(10), false),
+        (large, [body.repeat(10), filled(7, 50).repeat(300)].concat(), false),
+        (2048, body.repeat(20), false),
+    ] {
         let mut session = pull_session(&Options::new().max_message_size(limit));
         let mut stream = TestStream::default();
         let mut buffers = SessionBuffers::new();
         let mut received = Vec::new();
-        for bytes in [greeting_and_ready("PUSH"), filled(7, 1500).repeat(count)] {
+        for bytes in [greeting_and_ready("PUSH"), input] {
             stream.input.extend(bytes);
             let exchange = |link: &mut Connection| {
                 while let Some(Inbound::Message(message)) = link.take() {
@@ -72,7 +79,8 @@ fn small_messages_do_not_keep_large_blocks() {
         assert_eq!(
             addresses[1].wrapping_sub(addresses[0]) == 1500 + 9,
             shared,
-            "{count} messages of at most {limit} bytes"
+            "{} messages of at most {limit} bytes",
+            received.len()
         );
     }
 }

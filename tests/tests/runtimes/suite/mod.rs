@@ -12,6 +12,7 @@ mod fairness;
 pub(crate) mod hostile_peers;
 mod inproc;
 mod limits;
+mod memory;
 mod proxy;
 mod pubsub;
 mod refusals;
