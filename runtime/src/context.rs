@@ -7,7 +7,7 @@ use crate::sync::{Mutex, MutexGuard};
 use core::fmt;
 use core::task::Waker;
 use sansmq_proto::address::Resource;
-use sansmq_proto::connection::ConnectionConfig;
+use sansmq_proto::connection::{ConnectionConfig, MemoryBudget};
 use sansmq_proto::{Endpoint, ListenerId, PipeId};
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, Weak};
@@ -39,6 +39,8 @@ pub(crate) struct Registry {
     questions: u64,
     /// Sockets of this context that are in memory, by the address of their shared state.
     sockets: BTreeMap<usize, RegisteredSocket>,
+    /// Memory that the sockets of this context hold together; `None` without a limit of this memory.
+    budget: Option<Arc<MemoryBudget>>,
 }
 
 /// Socket of a context.
@@ -92,6 +94,27 @@ impl Context {
     /// Creates a context in which no `inproc` name and no port is in use.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Creates a context with a limit, in bytes, of the memory that all its sockets together hold: in queues, in
+    /// connections, and for the properties of peers. There is no limit in a context that [`new`](Self::new) creates, and in
+    /// the global context; libzmq has no such limit.
+    ///
+    /// While the sockets hold more, a queue of a peer with 64 KiB or more is full: the socket stops reading from the peer, or
+    /// handles a message to send as the socket type specifies for a full queue. A connection with an incomplete message of
+    /// more than 64 KiB ends with [`ConnectionError::MemoryLimit`](sansmq_proto::ConnectionError::MemoryLimit). Other peers
+    /// are served as usual, so the limit can be exceeded by about 128 KiB and two messages per peer; `max_peers` bounds this
+    /// excess. Over `inproc`, the limit can also be exceeded by the outgoing queue of a peer that is busy.
+    pub fn with_memory_limit(bytes: usize) -> Self {
+        let context = Self::new();
+        context.registry().budget = Some(Arc::new(MemoryBudget::new(bytes)));
+        context
+    }
+
+    /// Returns the memory that the sockets of this context hold, and its limit. Returns `None` without a limit, because the
+    /// memory is then not counted; [`Handle::stats`](crate::Handle::stats) returns that of one socket.
+    pub fn memory_budget(&self) -> Option<Arc<MemoryBudget>> {
+        self.registry().budget.clone()
     }
 
     /// Returns the global context of the process, to which sockets belong by default. A forked child has a global

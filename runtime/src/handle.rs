@@ -75,7 +75,10 @@ pub(crate) fn new_socket_with_entropy<T: Kind>(
 ) -> (Handle<T>, Driver) {
     let options = options.zap_handler(Arc::new(ContextZapHandler::new(context)));
     let trace = Trace::new(options.socket_type());
-    let socket = Socket::new(options, entropy);
+    let mut socket = Socket::new(options, entropy);
+    if let Some(budget) = context.memory_budget() {
+        socket.set_memory_budget(budget);
+    }
     let shared = Shared::new(socket, context.clone(), trace, Box::new(clock), budget, process);
     context.register(&shared);
     let driver = Driver::new(Arc::clone(&shared));

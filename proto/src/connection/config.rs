@@ -2,6 +2,7 @@
 
 use crate::address::Resource;
 use crate::connection::close_reason::LikelyReason;
+use crate::connection::ledger::Ledger;
 use crate::message::Frame;
 use crate::security::{AuthSource, Security, ZapHandler};
 use crate::socket_type::SocketType;
@@ -51,6 +52,8 @@ pub struct ConnectionConfig {
     /// ZAP handler that decides about peers if [`auth_source`](Self::auth_source) is [`AuthSource::Default`]; `None` if
     /// the socket has no ZAP handler.
     pub(crate) handler: Option<Arc<dyn ZapHandler>>,
+    /// Memory of the connections of the socket; `None` for a connection without a socket.
+    pub(crate) ledger: Option<Arc<Ledger>>,
 }
 
 /// Heartbeat settings (options `HEARTBEAT_IVL`, `HEARTBEAT_TIMEOUT`, `HEARTBEAT_TTL` of libzmq).
@@ -85,6 +88,7 @@ impl ConnectionConfig {
             auth_timeout: Duration::from_secs(10),
             only_first_subscribe: true,
             handler: None,
+            ledger: None,
         }
     }
 

@@ -24,6 +24,8 @@ pub(super) struct Decoder {
     frames: Vec<Frame>,
     /// Total size in bytes of the frames in `frames`.
     size: usize,
+    /// Memory in bytes that the frames in `frames` hold outside their values.
+    allocated: usize,
     /// Number of bytes in frames that refer to the block of the present input. Reset by the caller for each block.
     pub(super) shared: usize,
     /// Memory of the vectors of all decoded messages with several frames, in bytes. Reset by the caller.
@@ -71,6 +73,7 @@ impl Decoder {
             body: None,
             frames: Vec::new(),
             size: 0,
+            allocated: 0,
             shared: 0,
             vectors: 0,
             blocks: ReadBuffers::new(),
@@ -166,6 +169,12 @@ impl Decoder {
     #[inline]
     pub(super) const fn is_in_body(&self) -> bool {
         self.body.is_some()
+    }
+
+    /// Returns true if a message or command is partly received, and more than the head of its first frame.
+    #[inline]
+    pub(super) const fn is_in_message(&self) -> bool {
+        self.body.is_some() || !self.frames.is_empty()
     }
 
     /// Decodes a frame head, which may arrive in pieces. Returns `None` if more input is needed.
@@ -270,11 +279,12 @@ impl Decoder {
     fn join_several(&mut self, head: FrameHead, frame: Frame) -> Option<Message> {
         cost::frames(1);
         self.size += frame.len();
+        self.allocated += frame.allocated();
         self.frames.push(frame);
         if head.more {
             return None;
         }
-        self.size = 0;
+        (self.size, self.allocated) = (0, 0);
         self.vectors += self.frames.capacity() * size_of::<Frame>();
         Some(Message::from_vec(core::mem::take(&mut self.frames)))
     }
@@ -299,6 +309,12 @@ impl Decoder {
         *input = left;
         self.vectors += frames.capacity() * size_of::<Frame>();
         Some(Message::from_vec(frames))
+    }
+
+    /// Returns the memory in bytes that the partly received message or command holds.
+    pub(super) fn held_bytes(&self) -> usize {
+        let body = self.body.as_ref().map_or(0, |body| body.bytes.capacity());
+        self.frames.capacity() * size_of::<Frame>() + self.allocated + body
     }
 
     /// Replaces the frames of the partly received message that are parts of `block` by copies.

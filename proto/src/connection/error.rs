@@ -181,6 +181,26 @@ pub enum ConnectionError {
     /// reached.
     #[error("the peer's slow handshake was evicted to admit a new connection; see `Options::max_handshakes`")]
     HandshakeEvicted,
+    /// The handshakes of all peers, and the properties that peers have sent, hold more memory than
+    /// `Options::max_handshake_bytes` allows, and the handshake of this peer is not a small one.
+    #[error(
+        "the handshakes of all peers together hold more than {limit} bytes, and that of this peer more than a usual \
+         handshake; see `Options::max_handshake_bytes`"
+    )]
+    HandshakeMemory {
+        /// Maximum memory of all handshakes together, in bytes (`Options::max_handshake_bytes`).
+        limit: usize,
+    },
+    /// The sockets with the same memory budget hold more memory than its limit allows, and the incomplete message of this
+    /// peer more than 64 KiB.
+    #[error(
+        "all sockets together hold more than the limit of {limit} bytes, and the peer has sent a part of a large message; see \
+         `Context::with_memory_limit`"
+    )]
+    MemoryLimit {
+        /// Limit of the memory that the sockets hold together, in bytes.
+        limit: usize,
+    },
     /// The peer, a subscriber, does not read fast enough, and `Options::slow_subscriber` is set to disconnect such
     /// peers.
     #[error("the subscriber does not read, and `slow_subscriber` is set to disconnect slow subscribers")]
@@ -230,6 +250,8 @@ impl ConnectionError {
             | Self::HandedOver
             | Self::PairInUse
             | Self::HandshakeEvicted
+            | Self::HandshakeMemory { .. }
+            | Self::MemoryLimit { .. }
             | Self::TooSlow => Fault::Local,
             #[cfg(feature = "curve")]
             Self::Curve(CurveError::NoncesSpent) => Fault::Local,
@@ -308,6 +330,8 @@ impl ConnectionError {
             | Self::SubscriptionTooLong { .. }
             | Self::GroupTooLong(_)
             | Self::HandshakeEvicted
+            | Self::HandshakeMemory { .. }
+            | Self::MemoryLimit { .. }
             | Self::TooSlow
             | Self::PairInUse
             | Self::ClosedBeforeReady(_)

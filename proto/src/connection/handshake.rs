@@ -220,6 +220,7 @@ impl Connection {
         // These values are needed in the handshake only.
         self.origin = None;
         self.waker = None;
+        self.properties = peer.metadata.held_bytes();
         #[cfg(feature = "curve")]
         if let Some((sealer, opener)) = established.cipher {
             self.outbox.open_sealed(self.version, sealer);

@@ -10,6 +10,7 @@ mod error;
 mod greeting;
 mod handshake;
 mod heartbeat;
+mod ledger;
 mod legacy;
 mod link;
 mod outbox;
@@ -28,6 +29,8 @@ pub use close_reason::{CloseReason, LikelyReason};
 pub use config::{ConnectionConfig, HeartbeatConfig};
 pub use error::{ConnectionError, Fault, Timeout};
 pub use heartbeat::RoundTrip;
+pub use ledger::MemoryBudget;
+pub(crate) use ledger::{FLOOR, Ledger, Share};
 pub use link::{Credentials, Inbound, Link, Outbound, Peer, Subscription};
 pub use outbox::Outbox;
 pub(crate) use outbox::encode_once;
@@ -55,6 +58,7 @@ use core::task::Waker;
 use decoder::{Decoder, Item};
 use greeting::our_greeting;
 use heartbeat::Heartbeat;
+use ledger::Account;
 use pending_auth::PendingAuth;
 use phase::{HandshakeOwner, Phase};
 use read_buffers::ReadBuffers;
@@ -130,6 +134,9 @@ pub struct Connection {
     /// True if the connection has failed, and a CLOSE command with the reason is queued for the peer.
     sends_close_reason: bool,
     heartbeat: Heartbeat,
+    account: Account,
+    /// Memory in bytes of the properties that the peer sent in its handshake; 0 until the handshake is done.
+    properties: usize,
     credentials: Option<Credentials>,
     /// Latest time that was passed as `now` in any call. If a later call passes an earlier time, this value is used
     /// instead.
@@ -189,6 +196,8 @@ impl Connection {
             stored_input: Vec::new(),
             sends_close_reason: false,
             heartbeat: Heartbeat::new(config.heartbeat.as_ref()),
+            account: Account::new(config.ledger.as_ref()),
+            properties: 0,
             credentials: None,
             now,
             config: Arc::clone(config),
@@ -238,8 +247,43 @@ impl Connection {
         if !input.is_empty() {
             self.record_input(input.len(), now);
         }
-        let result = self.resume(now).and_then(|()| self.consume(&mut input, block, now));
+        let is_handshake = self.phase.is_before_traffic();
+        let mut result = self.resume(now).and_then(|()| self.consume(&mut input, block, now));
+        if is_handshake && result.is_ok() && !matches!(self.phase, Phase::Greeting { .. }) {
+            self.report_held();
+            result = self.account.check_handshake();
+        } else if self.decoder.is_in_message() && result.is_ok() {
+            self.report_held();
+            result = self.account.check_incomplete(self.decoder.held_bytes());
+        }
         self.close_on_error(result)
+    }
+
+    /// Computes the memory that this connection holds, and stores it for the statistics and limits of the socket.
+    #[inline(never)]
+    fn report_held(&mut self) {
+        let of_phase = match &self.phase {
+            Phase::Handshake { mechanism, .. } => mechanism.held_bytes(),
+            Phase::AwaitingAdmission(candidate) => candidate.peer.metadata.held_bytes(),
+            Phase::AwaitingSocket { .. } => {
+                self.pending_peer.as_ref().map_or(0, |pending| pending.metadata().held_bytes())
+            }
+            #[cfg(feature = "curve")]
+            Phase::Sealed(..) => self.properties,
+            Phase::Traffic(_) => self.properties,
+            Phase::Proxy(_) | Phase::Greeting { .. } | Phase::Legacy { .. } | Phase::Raw(_) | Phase::Closed => 0,
+        };
+        let items = self.inbox.iter().map(|item| match item {
+            Inbound::Message(message) => message.allocated(),
+            Inbound::Subscription(change) => change.subject().len(),
+        });
+        let inbox = self.inbox.capacity() * size_of::<Inbound>() + items.sum::<usize>();
+        let input = self.decoder.held_bytes() + inbox + self.stored_input.capacity();
+        let held = of_phase + input + self.outbox.held_bytes();
+        self.outbox.written_messages().set_held(held);
+        self.account.set_held(held);
+        let is_handshake = self.phase.is_before_traffic();
+        self.account.set_handshake(if is_handshake { of_phase + input } else { of_phase });
     }
 
     fn close_on_error(&mut self, result: Result<(), ConnectionError>) -> Result<(), ConnectionError> {

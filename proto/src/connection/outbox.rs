@@ -40,11 +40,12 @@ pub struct Outbox {
     pub(super) arena: Vec<u8>,
     /// Number of bytes of `arena` that are already written to the stream.
     at: usize,
-    /// Large bodies of the current batch, which are not copied into `arena`. Each entry has the number of bytes of
-    /// `arena` that must be written before the body, and the rest of the body.
-    pub(super) bodies: VecDeque<(usize, Bytes)>,
+    /// Large bodies of the current batch, which are not copied into `arena`.
+    pub(super) bodies: VecDeque<Body>,
     /// Total number of bytes in `bodies` that are not written to the stream yet.
     body_bytes: usize,
+    /// Memory in bytes that the bodies in `bodies` hold.
+    held_bodies: usize,
     /// Start of the first message of the current batch, in bytes from the start of the batch. Only commands and output
     /// of the handshake precede this message.
     first: usize,
@@ -81,6 +82,17 @@ pub struct Outbox {
     reported: usize,
     /// Number of completely written messages, for the socket.
     written_messages: Arc<Written>,
+}
+
+/// Large body of the current batch, which is not copied.
+#[derive(Debug)]
+pub(super) struct Body {
+    /// Number of bytes of `arena` that must be written before the body.
+    at: usize,
+    /// Rest of the body.
+    bytes: Bytes,
+    /// Memory in bytes that the body holds, including bytes that are written.
+    held: usize,
 }
 
 /// Encoding of outgoing messages.
@@ -128,6 +140,7 @@ impl Outbox {
             at: 0,
             bodies: VecDeque::new(),
             body_bytes: 0,
+            held_bodies: 0,
             first: 0,
             ends: Vec::new(),
             mixed: false,
@@ -326,6 +339,15 @@ impl Outbox {
         self.queue.capacity()
     }
 
+    /// Returns the memory that the outbox holds, in bytes.
+    pub(super) fn held_bytes(&self) -> usize {
+        // After `stop`, `queued` is not the memory of the queue.
+        let queued = if self.queue.is_empty() { 0 } else { self.queued };
+        let unused = (self.queue.capacity() - self.queue.len()) * OVERHEAD;
+        let batch = self.arena.capacity() + self.ends.capacity() * size_of::<usize>();
+        batch + self.bodies.capacity() * size_of::<Body>() + self.held_bodies + queued + unused
+    }
+
     /// Frees the memory of empty buffers; see [`Connection::shrink`](super::Connection::shrink).
     pub(super) fn shrink(&mut self) {
         if self.queue.is_empty() {
@@ -375,9 +397,9 @@ impl Outbox {
             let decoded = if is_1_0 { FrameHead::decode_1_0(rest) } else { FrameHead::decode(rest) };
             let Ok(Some((head, len))) = decoded else { break };
             self.at += len;
-            let shared = self.bodies.pop_front_if(|(position, _)| *position == self.at && head.size > 0);
-            let frame = if let Some((_, body)) = shared {
-                Frame::from(body)
+            let shared = self.bodies.pop_front_if(|body| body.at == self.at && head.size > 0);
+            let frame = if let Some(body) = shared {
+                Frame::in_block(body.bytes, body.held)
             } else {
                 let size = usize::try_from(head.size).unwrap_or(usize::MAX);
                 let Some(body) = self.arena[self.at..].get(..size) else { break };
@@ -398,7 +420,7 @@ impl Outbox {
         self.written = written;
         self.at = self.arena.len();
         self.bodies.clear();
-        self.body_bytes = 0;
+        (self.body_bytes, self.held_bodies) = (0, 0);
         messages
     }
 
@@ -531,7 +553,8 @@ impl Outbox {
         match frame.as_shared() {
             Some(body) if body.len() >= COPY_BELOW => {
                 self.body_bytes += body.len();
-                self.bodies.push_back((self.arena.len(), body.clone()));
+                self.held_bodies += frame.allocated();
+                self.bodies.push_back(Body { at: self.arena.len(), bytes: body.clone(), held: frame.allocated() });
             }
             _ => frame.append_to(&mut self.arena),
         }
@@ -555,15 +578,15 @@ impl Outbox {
         let mut bodies = self.bodies.iter();
         while count < slots.len() {
             let body = bodies.next();
-            let end = body.map_or(self.arena.len(), |body| body.0);
+            let end = body.map_or(self.arena.len(), |body| body.at);
             if at < end {
                 slots[count] = wrap(&self.arena[at..end]);
                 at = end;
                 count += 1;
             }
-            let Some((_, body)) = body else { break };
+            let Some(body) = body else { break };
             if let Some(slot) = slots.get_mut(count) {
-                *slot = wrap(body);
+                *slot = wrap(&body.bytes);
                 count += 1;
             }
         }
@@ -646,8 +669,8 @@ impl Buf for Outbox {
 
     fn chunk(&self) -> &[u8] {
         match self.bodies.front() {
-            Some((position, body)) if *position == self.at => body,
-            Some((position, _)) => &self.arena[self.at..*position],
+            Some(body) if body.at == self.at => &body.bytes,
+            Some(body) => &self.arena[self.at..body.at],
             None => &self.arena[self.at..],
         }
     }
@@ -662,17 +685,18 @@ impl Buf for Outbox {
         self.written += count;
         while count > 0 {
             match self.bodies.front_mut() {
-                Some((position, body)) if *position == self.at => {
-                    let step = body.len().min(count);
-                    body.advance(step);
+                Some(body) if body.at == self.at => {
+                    let step = body.bytes.len().min(count);
+                    body.bytes.advance(step);
                     self.body_bytes -= step;
                     count -= step;
-                    if body.is_empty() {
+                    if body.bytes.is_empty() {
+                        self.held_bodies -= body.held;
                         self.bodies.pop_front();
                     }
                 }
                 front => {
-                    let end = front.map_or(self.arena.len(), |body| body.0);
+                    let end = front.map_or(self.arena.len(), |body| body.at);
                     let step = (end - self.at).min(count);
                     self.at += step;
                     count -= step;

@@ -2,6 +2,7 @@
 //! connection at a time.
 
 use super::decoder::SHARE_FROM;
+use super::outbox::Body;
 use super::read_buffers::ReadBuffers;
 use super::{Connection, Inbound, Outbound};
 use crate::connection::error::ConnectionError;
@@ -19,7 +20,7 @@ pub(crate) struct OutputBuffers {
     inbox: VecDeque<Inbound>,
     queue: VecDeque<Outbound>,
     arena: Vec<u8>,
-    bodies: VecDeque<(usize, Bytes)>,
+    bodies: VecDeque<Body>,
     ends: Vec<usize>,
     blocks: ReadBuffers,
 }
@@ -66,6 +67,7 @@ impl Connection {
         } else {
             self.shrink();
         }
+        self.report_held();
     }
 }
 

@@ -117,6 +117,7 @@ impl Connection {
         };
         pending_peer.joined = true;
         self.config = Arc::clone(config);
+        self.account.move_to(config.ledger.as_ref());
         self.heartbeat = Heartbeat::new(config.heartbeat.as_ref());
         true
     }

@@ -1,4 +1,5 @@
-//! [`Written`]: a counter through which a socket reads how many messages a connection has written to its stream.
+//! [`Written`]: counters through which a socket reads how many messages a connection has written to its stream, and how
+//! much memory the connection holds.
 
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -12,6 +13,7 @@ use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 pub struct Written {
     messages: AtomicUsize,
     is_watched: AtomicBool,
+    held: AtomicUsize,
 }
 
 impl Written {
@@ -25,6 +27,15 @@ impl Written {
     #[inline]
     pub fn set_messages(&self, messages: usize) {
         self.messages.store(messages, Ordering::Relaxed);
+    }
+
+    /// Returns the memory that the connection held at its latest report, in bytes.
+    pub(crate) fn held(&self) -> usize {
+        self.held.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_held(&self, bytes: usize) {
+        self.held.store(bytes, Ordering::Relaxed);
     }
 
     /// Returns true if the socket must be notified of written messages by a call of `exchange`.

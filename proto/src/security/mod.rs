@@ -230,6 +230,20 @@ impl Mechanism {
         }
     }
 
+    /// Returns the memory in bytes that the metadata of the peer holds, while the peer waits for authentication.
+    pub(crate) fn held_bytes(&self) -> usize {
+        match self {
+            Self::Null(Null::Authenticating { theirs, .. }) => theirs.as_ref().map_or(0, Metadata::held_bytes),
+            Self::Null(_) => 0,
+            #[cfg(feature = "plain")]
+            Self::PlainClient(_) | Self::PlainServer(_) => 0,
+            #[cfg(feature = "curve")]
+            Self::CurveServer(state) => state.held_bytes(),
+            #[cfg(feature = "curve")]
+            Self::CurveClient(_) => 0,
+        }
+    }
+
     /// Continues the handshake with the `reply` of the authenticator, and appends the next command of this side to
     /// `out`. Called after [`step`](Self::step) or [`start`](Self::start) has returned [`Progress::Authenticate`].
     pub(crate) fn answer(self, reply: AuthReply, out: &mut Vec<u8>) -> Result<Progress, MechanismError> {

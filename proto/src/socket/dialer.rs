@@ -134,6 +134,7 @@ impl Socket {
             Some(_) | None => Connection::new(&config, &mut *self.entropy, self.now),
         };
         connection.set_peer_address(endpoint.clone());
+        self.watch_connection(id, &connection);
         Some(connection)
     }
 

@@ -69,6 +69,7 @@ impl Socket {
                 self.effects |= self.pattern.on_room(&mut self.pipes, id);
             }
         }
+        self.pipes.count_held(id);
         if is_draining && self.pipes.outgoing_len(id) == 0 {
             link.finish();
         }
@@ -183,6 +184,15 @@ impl Socket {
     pub fn set_reader(&mut self, id: PipeId, reader: Arc<Reader>) {
         if let Some(pipe) = self.pipes.get_mut(id) {
             pipe.reader = Some(reader);
+        }
+    }
+}
+
+impl Socket {
+    /// Includes the memory that a new connection of the pipe `id` holds in the statistics.
+    pub(super) fn watch_connection(&mut self, id: PipeId, connection: &impl Link) {
+        if let Some(counters) = connection.written() {
+            self.pipes.set_connection(id, counters);
         }
     }
 }

@@ -143,6 +143,7 @@ impl Socket {
         self.count_handshake(&from);
         let mut connection = Connection::accepted(&self.config, &mut *self.entropy, self.now);
         connection.set_peer_address(from);
+        self.watch_connection(pipe, &connection);
         Some((pipe, connection))
     }
 

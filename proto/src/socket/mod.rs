@@ -33,13 +33,13 @@ pub use flush::Flush;
 pub use id::{ListenerId, PipeId};
 pub use options::{Options, ReconnectStop, SlowSubscriber};
 pub use pipe::{Demand, Reader};
-pub use stats::{Drops, PeerStats, SocketStats, TrafficCount};
+pub use stats::{Drops, HeldMemory, MemoryLimits, PeerStats, SocketStats, TrafficCount};
 pub use wait::WaitId;
 
 use crate::address::{Endpoint, NetworkError, TransportConfig};
 #[cfg(doc)]
 use crate::connection::Connection;
-use crate::connection::{ConnectionConfig, Peer};
+use crate::connection::{ConnectionConfig, Ledger, MemoryBudget, Peer};
 use crate::cost;
 use crate::entropy::Entropy;
 use crate::kind::Kind;
@@ -120,6 +120,8 @@ pub struct Socket {
     effects: Effects,
     deadlines: Deadlines<Timer>,
     handshakes: Handshakes,
+    /// Memory that the handshakes of all connections of this socket hold.
+    ledger: Arc<Ledger>,
     waits: Waits,
     closing: bool,
     /// Reason why the runtime cannot run the socket; see [`runtime_failed`](Self::runtime_failed). The socket is then
@@ -184,6 +186,8 @@ impl Socket {
     pub fn new<T: Kind>(options: Options<T>, entropy: impl Entropy + 'static) -> Self {
         let mut settings = options.settings;
         settings.connection.announce_close_reason();
+        let ledger = Arc::new(Ledger::new(settings.admission.handshake_bytes, None));
+        settings.connection.ledger = Some(Arc::clone(&ledger));
         let mut entropy: Box<dyn Entropy> = Box::new(entropy);
         Self {
             pattern: pattern::of(&settings, &mut *entropy),
@@ -197,6 +201,7 @@ impl Socket {
             effects: Effects::NONE,
             deadlines: Deadlines::new(),
             handshakes: Handshakes::default(),
+            ledger,
             waits: Waits::default(),
             closing: false,
             runtime_error: None,
@@ -204,6 +209,22 @@ impl Socket {
             unsent: 0,
             now: Instant::ORIGIN,
         }
+    }
+
+    /// Sets the memory that this socket and others hold together, and its limit. Must be called before the first call of
+    /// `bind` or `connect`. By default there is no such limit; libzmq has none.
+    ///
+    /// While the sockets hold more than the limit, a queue of a peer with 64 KiB or more is full, as at
+    /// [`recv_hwm_bytes`](crate::Options::recv_hwm_bytes) and [`send_hwm_bytes`](crate::Options::send_hwm_bytes), and a
+    /// connection with an incomplete message of more than 64 KiB ends with
+    /// [`ConnectionError::MemoryLimit`](crate::ConnectionError::MemoryLimit). Other peers are served as usual. So the limit
+    /// can be exceeded by about 128 KiB and two messages per peer. The memory of subscriptions is not counted; see
+    /// [`max_subscriptions`](crate::Options::max_subscriptions).
+    pub fn set_memory_budget(&mut self, budget: Arc<MemoryBudget>) {
+        self.pipes.set_budget(Arc::clone(&budget));
+        self.ledger = Arc::new(Ledger::new(self.settings.admission.handshake_bytes, Some(budget)));
+        self.settings.connection.ledger = Some(Arc::clone(&self.ledger));
+        self.config = Arc::new(self.settings.connection.clone());
     }
 
     /// Returns the type of this socket.
@@ -480,12 +501,20 @@ impl Socket {
     /// Returns the counters of the socket and the size of its queues. The cost of this call grows with the number of
     /// peers. The socket always updates the counters, at negligible cost.
     pub fn stats(&self) -> SocketStats {
-        self.pipes.stats()
+        let mut stats = self.pipes.stats();
+        stats.held.subscriptions = self.pattern.held_subscriptions() as u64;
+        stats.handshake_bytes = self.ledger.handshake_bytes() as u64;
+        stats.limits = self.settings.memory_limits();
+        stats.limits.memory_budget = self.pipes.budget().map_or(0, |budget| budget.limit() as u64);
+        stats
     }
 
     /// Returns the counters and the size of the queues of each peer.
     pub fn peer_stats(&self) -> impl Iterator<Item = PeerStats> {
-        self.pipes.peer_stats()
+        self.pipes.peer_stats().map(|mut stats| {
+            stats.held.subscriptions = self.pattern.held_subscriptions_of(stats.pipe) as u64;
+            stats
+        })
     }
 }
 

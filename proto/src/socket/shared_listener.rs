@@ -36,6 +36,7 @@ impl Socket {
         connection.pending_peer().ok_or(AcceptError::NotPending)?;
         let pipe = self.accepted_link(id, from, now)?;
         connection.join(&self.config);
+        self.watch_connection(pipe, connection);
         Ok(pipe)
     }
 

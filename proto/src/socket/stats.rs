@@ -45,6 +45,13 @@ pub struct SocketStats {
     /// Messages that wait now in the incoming queues of all peers together for the application to receive. The reply
     /// that a REQ has received is not in such a queue, and not included.
     pub incoming: TrafficCount,
+    /// Memory that the socket holds now.
+    pub held: HeldMemory,
+    /// Memory in bytes that unfinished handshakes of all peers together hold now, and the properties that connected peers
+    /// have sent. Included in [`HeldMemory::connections`], except at a port that several sockets share.
+    pub handshake_bytes: u64,
+    /// Limits on memory that apply to the socket.
+    pub limits: MemoryLimits,
     /// Total of the messages that the socket gave to connections to be sent. A message to several peers counts once per
     /// peer. Messages that a lost connection had not begun to send are subtracted.
     pub sent: TrafficCount,
@@ -96,6 +103,8 @@ pub struct PeerStats {
     pub under_way: u64,
     /// Messages received from the peer that wait for the application now.
     pub incoming: TrafficCount,
+    /// Memory that the peer holds now: its queues, its connection, and its subscriptions.
+    pub held: HeldMemory,
     /// Total of the messages that were sent to the peer; see [`SocketStats::sent`].
     pub sent: TrafficCount,
     /// Total of the messages that were received from the peer.
@@ -110,6 +119,43 @@ pub struct PeerStats {
     /// Latest round trip time that the heartbeats of the present connection measured. `None` if no heartbeat was
     /// answered on this connection.
     pub round_trip: Option<RoundTrip>,
+}
+
+/// Memory in bytes that a socket or a peer holds: what was allocated for it and is not free yet. Not included is the memory
+/// that each idle connection needs, a few kilobytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct HeldMemory {
+    /// Memory of the outgoing queues: messages that wait to be sent ([`Message::held_bytes`]), and unused memory of the
+    /// queues. A message that waits for several peers counts for each of them.
+    pub outgoing: u64,
+    /// Memory of the incoming queues: messages that wait for the application.
+    pub incoming: u64,
+    /// Memory of connections: partly received messages and handshakes, messages that were read ahead of a full queue,
+    /// messages that are under way, and the properties that peers have sent. Over `inproc` always 0: at most 32 messages
+    /// are then under way.
+    pub connections: u64,
+    /// Memory of the subscriptions that the peers of a publisher have sent. For a single peer estimated, because peers
+    /// share the memory of equal prefixes.
+    pub subscriptions: u64,
+}
+
+/// Limits on the memory that the peers of a socket hold, in bytes; 0 for no limit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct MemoryLimits {
+    /// Option [`send_hwm_bytes`](crate::Options::send_hwm_bytes). A peer at this limit counts as a peer at
+    /// [`send_hwm`](crate::Options::send_hwm).
+    pub send_hwm_bytes: u64,
+    /// Option [`recv_hwm_bytes`](crate::Options::recv_hwm_bytes). The socket stops reading from a peer at this limit.
+    pub recv_hwm_bytes: u64,
+    /// Option [`max_handshake_bytes`](crate::Options::max_handshake_bytes). At this limit, the socket rejects peers that
+    /// send more than a usual handshake.
+    pub max_handshake_bytes: u64,
+    /// Limit of the memory that this socket and others hold together; see
+    /// [`Socket::set_memory_budget`](crate::Socket::set_memory_budget). Above this limit, the high-water marks in bytes fall
+    /// to 64 KiB.
+    pub memory_budget: u64,
 }
 
 /// Total number of dropped messages since the socket was created, by reason.
@@ -131,6 +177,22 @@ impl TrafficCount {
     #[inline]
     pub(crate) fn of(message: &Message) -> Self {
         Self { messages: 1, bytes: message.size() as u64 }
+    }
+}
+
+impl HeldMemory {
+    /// Returns the sum of all fields.
+    pub const fn total(&self) -> u64 {
+        self.outgoing + self.incoming + self.connections + self.subscriptions
+    }
+}
+
+impl AddAssign for HeldMemory {
+    fn add_assign(&mut self, other: Self) {
+        self.outgoing += other.outgoing;
+        self.incoming += other.incoming;
+        self.connections += other.connections;
+        self.subscriptions += other.subscriptions;
     }
 }
 

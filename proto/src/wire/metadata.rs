@@ -63,6 +63,12 @@ impl Metadata {
         self.0.iter().map(|(name, value)| (&name[..], &value[..]))
     }
 
+    /// Returns the memory that the properties hold, in bytes.
+    pub(crate) fn held_bytes(&self) -> usize {
+        let values = self.0.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>();
+        self.0.capacity() * size_of::<(Bytes, Bytes)>() + values
+    }
+
     /// Returns true if the sender accepts the command CLOSE.
     pub(crate) fn accepts_close_reason(&self) -> bool {
         self.get(CLOSE_REASON).is_some_and(|version| version == CLOSE_REASON_VERSION)

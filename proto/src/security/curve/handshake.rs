@@ -212,6 +212,14 @@ impl Hello {
 }
 
 impl CurveServer {
+    /// Returns the memory in bytes that the metadata of the peer holds, while the peer waits for authentication.
+    pub(in crate::security) fn held_bytes(&self) -> usize {
+        match self {
+            Self::Waiting(_) | Self::Welcome { .. } => 0,
+            Self::Authenticating(pending) => pending.theirs.held_bytes(),
+        }
+    }
+
     pub(in crate::security) fn start(keys: &Arc<KeyPair>, ephemeral_keys: EphemeralKeys) -> Progress {
         Progress::Continue(Self::Waiting(Box::new(Waiting { keys: Arc::clone(keys), ephemeral_keys })).into())
     }

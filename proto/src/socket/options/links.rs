@@ -43,6 +43,8 @@ pub(crate) struct AdmissionLimits {
     /// Maximum number of handshakes that one IP address may begin per second. `None` selects the default of the
     /// security mechanism: 1000 for a CURVE server, otherwise no limit.
     pub(crate) handshake_rate: Option<usize>,
+    /// Maximum memory of all handshakes together, in bytes; 0 for no limit.
+    pub(crate) handshake_bytes: usize,
 }
 
 /// Options for messages that notify of connects and disconnects. The socket sends the message `hello` to its peers, and
@@ -57,8 +59,13 @@ pub(crate) struct Notices {
 }
 
 impl AdmissionLimits {
-    pub(super) const DEFAULT: Self =
-        Self { peers: 65_536, handshakes: 4096, handshakes_per_address: 1024, handshake_rate: None };
+    pub(super) const DEFAULT: Self = Self {
+        peers: 65_536,
+        handshakes: 4096,
+        handshakes_per_address: 1024,
+        handshake_rate: None,
+        handshake_bytes: 16 << 20,
+    };
 }
 
 impl Notices {
@@ -112,6 +119,20 @@ impl<T: Kind> Options<T> {
     pub fn max_handshake_rate(mut self, per_second: usize) -> Result<Self, OptionsError> {
         self.settings.admission.handshake_rate = Some(at_least_one(per_second, "max_handshake_rate")?);
         Ok(self)
+    }
+
+    /// Sets the maximum memory in bytes that the handshakes of all peers together hold: what peers have sent before their
+    /// handshake is finished, and the properties of their READY or INITIATE, which are stored as long as the peer is
+    /// connected. 0: no limit. Default 16 MiB; libzmq has no limit.
+    ///
+    /// While the limit is exceeded, a peer is rejected when its own handshake holds more than 4 KiB, with
+    /// [`ConnectionError::HandshakeMemory`](crate::ConnectionError::HandshakeMemory). Other peers connect as usual; most
+    /// handshakes need less than 1 KiB. At a port that several sockets share, the limit of the socket that opened the port
+    /// applies until a connection is assigned to its socket.
+    #[must_use]
+    pub const fn max_handshake_bytes(mut self, bytes: usize) -> Self {
+        self.settings.admission.handshake_bytes = bytes;
+        self
     }
 
     /// Queues messages only for peers that have finished their handshake: `IMMEDIATE`. Off by default, as in libzmq:

@@ -18,6 +18,7 @@ use crate::connection::{ConnectionConfig, HeartbeatConfig};
 use crate::kind::{Any, HasRoutingId, Kind, Receives, Req, Router, Sends, Stream, Typed};
 use crate::message::Frame;
 use crate::socket::error::OptionsError;
+use crate::socket::stats::MemoryLimits;
 use crate::socket_type::SocketType;
 use core::marker::PhantomData;
 use core::time::Duration;
@@ -75,6 +76,18 @@ pub(crate) struct Settings {
     pub(crate) notify: bool,
 }
 
+impl Settings {
+    /// Returns the limits on memory, for the statistics of the socket.
+    pub(crate) const fn memory_limits(&self) -> MemoryLimits {
+        MemoryLimits {
+            send_hwm_bytes: self.send_hwm_bytes as u64,
+            recv_hwm_bytes: self.recv_hwm_bytes as u64,
+            max_handshake_bytes: self.admission.handshake_bytes as u64,
+            memory_budget: 0,
+        }
+    }
+}
+
 /// Delays before a dial that follows a failure in a row of failures: the first delay, and the maximum to which the delay
 /// grows.
 #[derive(Clone, Copy, Debug)]
@@ -125,8 +138,8 @@ impl<T: Kind> Options<T> {
             transport: TransportConfig::new(),
             send_hwm: 1000,
             recv_hwm: 1000,
-            send_hwm_bytes: 0,
-            recv_hwm_bytes: 0,
+            send_hwm_bytes: 256 << 20,
+            recv_hwm_bytes: 64 << 20,
             max_send_size: usize::MAX,
             // A subscriber sends only its subscriptions, which have no effect after it is closed.
             linger: Some(if socket_type.only_subscribes() { Duration::ZERO } else { Duration::from_secs(30) }),

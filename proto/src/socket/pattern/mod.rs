@@ -92,6 +92,16 @@ pub(super) trait Pattern: Debug + Send {
         Effects::NONE
     }
 
+    /// Returns the memory in bytes that the subscriptions of all peers hold.
+    fn held_subscriptions(&self) -> usize {
+        0
+    }
+
+    /// Returns an estimate of the memory in bytes that the subscriptions of the peer of `pipe` hold.
+    fn held_subscriptions_of(&self, _: PipeId) -> usize {
+        0
+    }
+
     /// Removes a bounded number of subscriptions of peers that have disconnected. Returns [`Effects::UNFINISHED`] if
     /// more remain.
     fn remove_departed(&mut self, _: &mut Pipes) -> Effects {

@@ -176,6 +176,14 @@ impl Pattern for Publish {
         self.remove_peer(pipes, pipe)
     }
 
+    fn held_subscriptions(&self) -> usize {
+        self.granted.held_bytes() + self.requested.held_bytes()
+    }
+
+    fn held_subscriptions_of(&self, pipe: PipeId) -> usize {
+        self.granted.held_bytes_of(pipe) + self.requested.held_bytes_of(pipe)
+    }
+
     // A lost report would be a subscription that a proxy never passes on, although other peers may have it too.
     fn keeps_incoming(&self) -> bool {
         self.upstream.is_some()

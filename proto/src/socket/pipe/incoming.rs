@@ -136,6 +136,7 @@ impl Pipes {
         let message = pipe.incoming.pop_front()?;
         pipe.incoming.release_buffer(buffers);
         pipe.senders.remove_first();
+        self.count_held(id);
         self.after_removal(id);
         Some(message)
     }

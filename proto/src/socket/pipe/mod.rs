@@ -16,7 +16,7 @@ pub use reader::{Demand, Reader};
 use senders::Senders;
 
 use crate::address::Endpoint;
-use crate::connection::{ConnectionError, Subscription};
+use crate::connection::{ConnectionError, FLOOR, MemoryBudget, Share, Subscription, Written};
 use crate::cost;
 use crate::message::Frame;
 use crate::socket::event::{DropReason, Event, EventQueue};
@@ -79,6 +79,10 @@ pub(crate) struct Pipe {
     opening: u64,
     /// Counter of the messages that the present connection has written; `None` without a ready connection.
     transit: Option<Transit>,
+    /// Memory of the queues in the budget of the socket.
+    share: Share,
+    /// Counters of the present connection, ready or not; `None` without a connection, and over `inproc`.
+    connection: Option<Arc<Written>>,
     /// Position of the first message for which a flush waits, counted over all connections; `None` if no flush waits.
     flush_at: Option<u64>,
     pub(crate) state: PipeState,
@@ -109,8 +113,16 @@ pub(crate) struct Pipes {
     buffers: SpareBuffers,
     free: Vec<u32>,
     count: usize,
+    /// High-water mark of outgoing queues: that of the options, or a lower one while the limit of
+    /// `budget` is exceeded.
     send_hwm: HighWaterMark,
+    /// High-water mark of incoming queues: that of the options, or a lower one while the limit of
+    /// `budget` is exceeded.
     recv_hwm: HighWaterMark,
+    /// High-water marks of the options: of outgoing and of incoming queues.
+    marks: [HighWaterMark; 2],
+    /// Memory that this socket and others hold together; `None` without a limit of this memory.
+    budget: Option<Arc<MemoryBudget>>,
     /// True if each incoming and each outgoing queue holds only its latest message (`ZMQ_CONFLATE`).
     conflate: bool,
     /// Smallest limit for the size of an outgoing message, in bytes: `max_send_size` of this socket, or
@@ -144,13 +156,17 @@ impl Pipes {
         let mark = |messages, bytes| {
             if settings.conflate { HighWaterMark::new(usize::MAX, 0) } else { HighWaterMark::new(messages, bytes) }
         };
+        let send_hwm = mark(settings.send_hwm, settings.send_hwm_bytes);
+        let recv_hwm = mark(settings.recv_hwm, settings.recv_hwm_bytes);
         Self {
             slots: Vec::new(),
             buffers: SpareBuffers::default(),
             free: Vec::new(),
             count: 0,
-            send_hwm: mark(settings.send_hwm, settings.send_hwm_bytes),
-            recv_hwm: mark(settings.recv_hwm, settings.recv_hwm_bytes),
+            send_hwm,
+            recv_hwm,
+            marks: [send_hwm, recv_hwm],
+            budget: None,
             conflate: settings.conflate,
             max_send_size: settings.max_send_size,
             immediate: settings.immediate,
@@ -187,6 +203,8 @@ impl Pipes {
             max_message_size: usize::MAX,
             opening: 0,
             transit: None,
+            share: Share::new(self.budget.clone()),
+            connection: None,
             flush_at: None,
             state,
             failure: None,
@@ -310,7 +328,47 @@ impl Pipes {
                 if pipe.state.is_connected() {
                     return Some(id);
                 }
+                self.count_unsent(id);
             }
+        }
+    }
+
+    /// Sets the memory that this socket shares with others. Must be called before the first pipe is inserted.
+    pub(crate) fn set_budget(&mut self, budget: Arc<MemoryBudget>) {
+        self.budget = Some(budget);
+    }
+
+    pub(crate) const fn budget(&self) -> Option<&Arc<MemoryBudget>> {
+        self.budget.as_ref()
+    }
+
+    /// Counts the memory that the queues of a pipe hold in the budget of the socket, and lowers the high-water marks in
+    /// bytes while the limit of the budget is exceeded.
+    #[inline]
+    pub(crate) fn count_held(&mut self, id: PipeId) {
+        if self.budget.is_some() {
+            self.count_held_now(id);
+        }
+    }
+
+    #[inline(never)]
+    fn count_held_now(&mut self, id: PipeId) {
+        if let Some(pipe) = self.get_mut(id) {
+            let held = pipe.outgoing.held_bytes() + pipe.incoming.held_bytes();
+            pipe.share.set(usize::try_from(held).unwrap_or(usize::MAX));
+        }
+        let Some(budget) = &self.budget else { return };
+        let limit = if budget.is_exceeded() { FLOOR } else { usize::MAX };
+        [self.send_hwm, self.recv_hwm] = self.marks.map(|mark| mark.lowered(limit));
+    }
+
+    /// Counts the memory of a pipe without a connection. The next message that is queued then requests this again.
+    fn count_unsent(&mut self, id: PipeId) {
+        if self.budget.is_some()
+            && let Some(pipe) = self.get_mut(id)
+        {
+            pipe.service = Service::Idle;
+            self.count_held_now(id);
         }
     }
 

@@ -51,6 +51,11 @@ impl HighWaterMark {
         Self { messages, bytes: if bytes == 0 { u64::MAX } else { bytes as u64 } }
     }
 
+    /// Returns this mark with at most `bytes` as its number of bytes.
+    pub(crate) fn lowered(self, bytes: usize) -> Self {
+        Self { bytes: self.bytes.min(bytes as u64), ..self }
+    }
+
     /// Returns the low-water mark: half of this mark. A full queue has room again when it has fallen to the low-water
     /// mark.
     // A distance between the marks keeps sender and receiver from waking each other for every message.
@@ -84,6 +89,12 @@ impl Queue {
 
     pub(crate) fn tally(&self) -> TrafficCount {
         TrafficCount { messages: self.messages.len() as u64, bytes: self.bytes }
+    }
+
+    /// Returns the memory that the queue holds, in bytes, including unused memory of its buffer.
+    pub(crate) fn held_bytes(&self) -> u64 {
+        let unused = self.messages.capacity() - self.messages.len();
+        self.held + (unused * size_of::<Message>()) as u64
     }
 
     /// Returns true if the queue has reached this high-water mark, in messages or in bytes.

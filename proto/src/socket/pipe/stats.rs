@@ -3,7 +3,7 @@
 use super::{Pipe, Pipes};
 use crate::cost;
 use crate::socket::id::PipeId;
-use crate::socket::stats::{Counts, PeerStats, SocketStats, TrafficCount};
+use crate::socket::stats::{Counts, HeldMemory, PeerStats, SocketStats, TrafficCount};
 
 impl Pipes {
     /// Increases the counters of received messages and bytes of the pipe `id` by `messages`.
@@ -30,6 +30,7 @@ impl Pipes {
             stats.outgoing += pipe.outgoing.tally();
             stats.under_way += pipe.under_way();
             stats.incoming += pipe.incoming.tally();
+            stats.held += pipe.held();
         }
         stats
     }
@@ -47,6 +48,16 @@ impl Pipes {
 }
 
 impl Pipe {
+    /// Returns the memory that the queues and the connection of the pipe hold.
+    fn held(&self) -> HeldMemory {
+        HeldMemory {
+            outgoing: self.outgoing.held_bytes(),
+            incoming: self.incoming.held_bytes(),
+            connections: self.connection.as_ref().map_or(0, |connection| connection.held() as u64),
+            subscriptions: 0,
+        }
+    }
+
     fn stats(&self, id: PipeId) -> PeerStats {
         let Counts { sent, received, send_hwm_hits, recv_hwm_hits, .. } = self.counts;
         PeerStats {
@@ -58,6 +69,7 @@ impl Pipe {
             outgoing: self.outgoing.tally(),
             under_way: self.under_way(),
             incoming: self.incoming.tally(),
+            held: self.held(),
             sent,
             received,
             send_hwm_hits,

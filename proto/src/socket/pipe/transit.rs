@@ -19,8 +19,16 @@ impl Pipes {
     pub(crate) fn set_written(&mut self, id: PipeId, written: Option<Arc<Written>>) {
         if let Some(pipe) = self.get_mut(id) {
             let base = pipe.counts.sent.messages;
+            pipe.connection.clone_from(&written);
             pipe.transit = written.map(|written| Transit { written, base });
             pipe.watch(pipe.flush_at);
+        }
+    }
+
+    /// Sets the counters of the new connection of a pipe, before its handshake.
+    pub(crate) fn set_connection(&mut self, id: PipeId, counters: &Arc<Written>) {
+        if let Some(pipe) = self.get_mut(id) {
+            pipe.connection = Some(Arc::clone(counters));
         }
     }
 

@@ -24,6 +24,11 @@ impl<K: Ord> Departed<K> {
         self.sets.is_empty()
     }
 
+    /// Returns the number of subscriptions.
+    pub(crate) fn len(&self) -> usize {
+        self.sets.values().map(BTreeSet::len).sum()
+    }
+
     /// Returns true if the table contains subscriptions of the peer of `pipe`.
     pub(crate) fn contains(&self, pipe: PipeId) -> bool {
         self.sets.range((pipe, 0)..=(pipe, usize::MAX)).next().is_some()

@@ -74,6 +74,13 @@ impl<T> Slab<T> {
         self.chunks.get_mut(number / CHUNK)?.slots.get_mut(number % CHUNK)?.as_mut()
     }
 
+    /// Returns the memory that the slab holds, in bytes, without the memory that values hold outside of themselves.
+    pub(super) fn held_bytes(&self) -> usize {
+        let slots = |chunk: &Chunk<T>| chunk.slots.capacity() * size_of::<Option<T>>() + chunk.free.capacity() * 2;
+        let chunks = self.chunks.capacity() * size_of::<Chunk<T>>() + self.open.capacity() * size_of::<usize>();
+        chunks + self.chunks.iter().map(slots).sum::<usize>()
+    }
+
     /// Returns all values with their numbers, in the order of the numbers.
     pub(super) fn iter(&self) -> impl Iterator<Item = (usize, &T)> {
         self.chunks.iter().enumerate().flat_map(|(place, chunk)| {

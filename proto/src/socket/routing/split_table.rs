@@ -60,6 +60,12 @@ impl<T> SplitTable<T> {
         }
     }
 
+    /// Returns the memory that the table holds, in bytes, without the memory that values hold outside of themselves.
+    pub(super) fn held_bytes(&self) -> usize {
+        let parts = self.parts.iter().map(HashTable::allocation_size).sum::<usize>();
+        parts + self.parts.capacity() * size_of::<HashTable<T>>()
+    }
+
     /// Returns the index of the part that contains the values with this hash.
     #[inline]
     fn part(&self, hash: u64) -> usize {

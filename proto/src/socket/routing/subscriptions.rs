@@ -71,6 +71,12 @@ const PREFIX_COST: usize = 128;
 // topic may remain subscribed at its publishers.
 const MAX_REPEATS: usize = 10_000;
 
+/// Average memory in bytes of an entry in a set of [`NodeId`]s, of which the nodes are filled to two thirds.
+const SET_ENTRY: usize = size_of::<NodeId>() * 2;
+
+/// Average memory in bytes of a further subscriber of a prefix, in a vector that is filled to two thirds.
+const SUBSCRIBER: usize = size_of::<PipeId>() * 3 / 2;
+
 /// Prefixes to which one peer has subscribed.
 #[derive(Debug, Default)]
 struct Held {
@@ -97,6 +103,21 @@ impl Subscriptions {
     /// Returns the total length of a peer's prefixes in bytes.
     pub(crate) fn bytes_of(&self, pipe: PipeId) -> usize {
         self.held.get(&pipe).map_or(0, |held| held.bytes)
+    }
+
+    /// Returns the memory in bytes that the prefixes of all peers hold.
+    pub(crate) fn held_bytes(&self) -> usize {
+        let held = self.held.values().map(|held| held.prefixes.len()).sum::<usize>();
+        let departed = self.departed.len();
+        let subscribers = (held + departed).saturating_sub(self.holders.len()) * SUBSCRIBER;
+        self.holders.held_bytes() + (held + departed) * SET_ENTRY + subscribers
+    }
+
+    /// Returns an estimate of the memory in bytes that the prefixes of a peer hold, as if no other peer had the same
+    /// prefixes.
+    pub(crate) fn held_bytes_of(&self, pipe: PipeId) -> usize {
+        let Some(Held { prefixes, bytes }) = self.held.get(&pipe) else { return 0 };
+        Trie::<Holders>::estimate(prefixes.len(), *bytes) + prefixes.len() * SET_ENTRY
     }
 
     /// Returns the prefixes of a peer, in an unspecified but reproducible order.

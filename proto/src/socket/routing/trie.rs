@@ -61,6 +61,19 @@ impl<V> Trie<V> {
         Self { nodes, index: SplitTable::new(), key, len: 0 }
     }
 
+    /// Returns the memory that the trie holds, in bytes, without the memory that values hold outside of themselves.
+    pub(crate) fn held_bytes(&self) -> usize {
+        self.nodes.held_bytes() + self.index.held_bytes()
+    }
+
+    /// Returns an estimate of the memory in bytes that `count` prefixes with `bytes` bytes in total need.
+    pub(crate) fn estimate(count: usize, bytes: usize) -> usize {
+        // An entry of the index has an id and a byte of its hash, and the index is filled to two thirds.
+        let node = size_of::<Node<V>>() + (size_of::<NodeId>() + 1) * 3 / 2;
+        let nodes = count.max(bytes / PrefixPart::MAX + count / 2);
+        nodes * node
+    }
+
     /// Returns the number of prefixes with a value.
     pub(crate) const fn len(&self) -> usize {
         self.len

@@ -7,7 +7,7 @@ use core::time::Duration;
 use sansmq_proto::kind::{Pub, Pull, Push, Sub};
 use sansmq_proto::socket::{DropReason, SlowSubscriber};
 use sansmq_proto::testing::{Net, NodeId};
-use sansmq_proto::{Options, SendError, SocketType};
+use sansmq_proto::{Frame, Options, SendError, SocketType};
 use sansmq_tests::{dropped, events, recv_all};
 
 /// Sends messages of `size` bytes until the socket accepts no more. Returns the number of accepted messages.
@@ -131,4 +131,24 @@ fn drop_oldest_discards_only_what_a_new_message_needs() {
     let received = recv_all(&mut net, sub);
     assert_eq!(received.last().unwrap().body(), "newest");
     assert_eq!(received.len() as u64 + net[publisher].stats().dropped.total(), 70 + 1 + 20 + 2);
+}
+
+#[test]
+fn default_byte_hwm_bounds_a_peer_that_does_not_read() {
+    const MIB: usize = 1 << 20;
+    let body = Frame::from(vec![7; MIB]);
+    let mut net = net();
+    let push = net.socket(Options::<Push>::new());
+    net.connect(push, PLACE);
+    let sent = (0..1000).take_while(|_| net[push].send(body.clone()).is_ok()).count();
+    assert_eq!(sent, 256, "the sender waits at 256 MiB");
+
+    let mut net = Net::seeded(1).capacity(MIB);
+    let (pull, [push]) = star(&mut net, Options::<Pull>::new(), [Options::<Push>::new().send_hwm_bytes(0)]);
+    for _ in 0..70 {
+        net[push].send(body.clone()).unwrap();
+    }
+    net.settle();
+    assert_eq!(net[pull].stats().incoming.messages, 64, "the receiver stops reading at 64 MiB");
+    assert_eq!(recv_all(&mut net, pull).len(), 70);
 }

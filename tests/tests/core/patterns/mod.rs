@@ -3,6 +3,7 @@
 mod drafts;
 mod hwm;
 mod hwm_bytes;
+mod memory_budget;
 mod pipeline;
 mod pubsub;
 mod radio;

@@ -3,6 +3,7 @@
 
 mod batching;
 mod blocks;
+mod held;
 mod sockets;
 mod turns;
 
