@@ -153,12 +153,12 @@ impl Frame {
         }
     }
 
-    /// Returns the number of bytes of the frame, and the number of bytes that it keeps allocated outside the value.
+    /// Returns the weight of a message with only this frame.
     #[inline]
-    const fn weigh(&self) -> (usize, usize) {
+    const fn weigh(&self) -> Weight {
         match &self.0 {
-            Repr::Inline(inline) => (inline.len as usize, 0),
-            Repr::Shared(bytes, held) => (bytes.len(), *held),
+            Repr::Inline(inline) => Weight { size: inline.len as usize, allocated: 0 },
+            Repr::Shared(bytes, held) => Weight { size: bytes.len(), allocated: *held },
         }
     }
 
@@ -372,22 +372,30 @@ pub struct Message(Frames);
 enum Frames {
     One(Frame),
     /// Frames in a vector, which has at least one frame.
-    Many(Vec<Frame>),
+    /// The weight is that of the frames when the message was last queued. It has no meaning outside of a queue.
+    // So a queue needs to add the sizes of the frames only once.
+    Many(Vec<Frame>, Weight),
     /// Reference-counted frames of a message that is sent to many peers.
     Shared(Arc<Shared>),
 }
 
-/// Returns the total number of bytes in `frames`, and the number of bytes that the vector and its frames hold outside their
-/// values.
+/// Number of bytes in the frames of a message, and number of bytes that the message holds outside its own value.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Weight {
+    pub(crate) size: usize,
+    pub(crate) allocated: usize,
+}
+
+/// Returns the weight of a message with these frames.
 #[inline]
-fn weigh(frames: &Vec<Frame>) -> (usize, usize) {
-    let (mut size, mut held) = (0, frames.capacity() * size_of::<Frame>());
+fn weigh(frames: &Vec<Frame>) -> Weight {
+    let mut sum = Weight { size: 0, allocated: frames.capacity() * size_of::<Frame>() };
     for frame in frames {
-        let (bytes, allocated) = frame.weigh();
-        size += bytes;
-        held += allocated;
+        let Weight { size, allocated } = frame.weigh();
+        sum.size += size;
+        sum.allocated += allocated;
     }
-    (size, held)
+    sum
 }
 
 /// Frames of a message that is sent to many peers. A short message is encoded once for all these peers.
@@ -399,10 +407,10 @@ struct Shared {
 }
 
 impl Shared {
-    /// Returns the total number of bytes in all frames, and the number of bytes that the message holds outside its value.
-    fn weigh(&self) -> (usize, usize) {
-        let (size, held) = weigh(&self.frames);
-        (size, size_of::<Self>() + self.wire.capacity() + held)
+    #[inline(never)]
+    fn weigh(&self) -> Weight {
+        let Weight { size, allocated } = weigh(&self.frames);
+        Weight { size, allocated: size_of::<Self>() + self.wire.capacity() + allocated }
     }
 }
 
@@ -410,13 +418,13 @@ impl Message {
     /// Creates a message from frames. Returns `None` without frames, because a message has at least one frame.
     pub fn from_frames(frames: impl IntoIterator<Item = impl Into<Frame>>) -> Option<Self> {
         let frames: Vec<Frame> = frames.into_iter().map(Into::into).collect();
-        (!frames.is_empty()).then_some(Self(Frames::Many(frames)))
+        (!frames.is_empty()).then_some(Self(Frames::many(frames)))
     }
 
     /// Creates a message from frames. `frames` must not be empty.
     pub(crate) fn from_vec(frames: Vec<Frame>) -> Self {
         debug_assert!(!frames.is_empty(), "a message has at least one frame");
-        Self(Frames::Many(frames))
+        Self(Frames::many(frames))
     }
 
     /// Returns the frames, at least one.
@@ -424,7 +432,7 @@ impl Message {
     pub fn frames(&self) -> &[Frame] {
         match &self.0 {
             Frames::One(frame) => core::slice::from_ref(frame),
-            Frames::Many(frames) => frames,
+            Frames::Many(frames, _) => frames,
             Frames::Shared(shared) => &shared.frames,
         }
     }
@@ -435,7 +443,7 @@ impl Message {
     /// reference-counted.
     pub(crate) fn into_shared(self, encode: impl FnOnce(&[Frame]) -> Vec<u8>) -> Self {
         match self.0 {
-            Frames::Many(frames) => {
+            Frames::Many(frames, _) => {
                 let wire = encode(&frames);
                 Self(Frames::Shared(Arc::new(Shared { frames, wire })))
             }
@@ -449,7 +457,7 @@ impl Message {
     pub(crate) fn wire(&self) -> Option<&[u8]> {
         match &self.0 {
             Frames::Shared(shared) if !shared.wire.is_empty() => Some(&shared.wire),
-            Frames::One(_) | Frames::Many(_) | Frames::Shared(_) => None,
+            Frames::One(_) | Frames::Many(..) | Frames::Shared(_) => None,
         }
     }
 
@@ -471,7 +479,7 @@ impl Message {
         match &self.0 {
             // The most frequent case avoids the loop of `sum`, because every count of messages needs the size.
             Frames::One(frame) => frame.size(),
-            Frames::Many(frames) => frames.iter().map(Frame::size).sum(),
+            Frames::Many(frames, _) => frames.iter().map(Frame::size).sum(),
             Frames::Shared(shared) => shared.frames.iter().map(Frame::size).sum(),
         }
     }
@@ -495,14 +503,23 @@ impl Message {
         size_of::<Self>() + self.allocated()
     }
 
-    /// Returns the total number of bytes in all frames, and the number of bytes that the message holds outside its own
-    /// value.
-    // One function for both, because every queue counts both for each message.
+    /// Computes the weight of the message before it is queued. Until the message is removed from the queue,
+    /// [`queued_weight`](Self::queued_weight) returns the same value.
+    // One function for both numbers, because every queue counts both for each message.
     #[inline]
-    pub(crate) fn weigh(&self) -> (usize, usize) {
+    pub(crate) fn weigh(&mut self) -> Weight {
+        match &mut self.0 {
+            Frames::One(frame) => frame.weigh(),
+            several @ (Frames::Many(..) | Frames::Shared(_)) => several.weigh(),
+        }
+    }
+
+    /// Returns the weight of a message that is in a queue.
+    #[inline]
+    pub(crate) fn queued_weight(&self) -> Weight {
         match &self.0 {
             Frames::One(frame) => frame.weigh(),
-            several @ (Frames::Many(_) | Frames::Shared(_)) => several.weigh(),
+            several @ (Frames::Many(..) | Frames::Shared(_)) => several.queued_weight(),
         }
     }
 
@@ -511,7 +528,7 @@ impl Message {
     pub(crate) fn allocated(&self) -> usize {
         match &self.0 {
             Frames::One(frame) => frame.allocated(),
-            several @ (Frames::Many(_) | Frames::Shared(_)) => several.weigh().1,
+            several @ (Frames::Many(..) | Frames::Shared(_)) => several.allocated(),
         }
     }
 
@@ -519,7 +536,7 @@ impl Message {
     pub(crate) fn copy_out_of(&mut self, block: &Bytes) {
         match &mut self.0 {
             Frames::One(frame) => frame.copy_out_of(block),
-            Frames::Many(frames) => frames.iter_mut().for_each(|frame| frame.copy_out_of(block)),
+            Frames::Many(frames, _) => frames.iter_mut().for_each(|frame| frame.copy_out_of(block)),
             // Only messages to send are shared.
             Frames::Shared(_) => {}
         }
@@ -546,14 +563,14 @@ impl Message {
     /// # Errors
     /// Returns the message unchanged if it has another number of frames.
     pub fn into_array<const N: usize>(self) -> Result<[Frame; N], Self> {
-        <[Frame; N]>::try_from(self.into_frames()).map_err(|frames| Self(Frames::Many(frames)))
+        <[Frame; N]>::try_from(self.into_frames()).map_err(|frames| Self(Frames::many(frames)))
     }
 
     /// Returns the frames as a vector, which is never empty.
     pub fn into_frames(self) -> Vec<Frame> {
         match self.0 {
             Frames::One(frame) => vec![frame],
-            Frames::Many(frames) => frames,
+            Frames::Many(frames, _) => frames,
             Frames::Shared(shared) => {
                 Arc::try_unwrap(shared).map_or_else(|shared| shared.frames.clone(), |shared| shared.frames)
             }
@@ -609,13 +626,13 @@ impl Message {
             Frames::One(frame) => {
                 let mut frames = Vec::with_capacity(1 + more);
                 frames.push(core::mem::take(frame));
-                self.0 = Frames::Many(frames);
+                self.0 = Frames::many(frames);
             }
-            Frames::Many(_) => {}
-            Frames::Shared(shared) => self.0 = Frames::Many(shared.frames.clone()),
+            Frames::Many(..) => {}
+            Frames::Shared(shared) => self.0 = Frames::many(shared.frames.clone()),
         }
         match &mut self.0 {
-            Frames::Many(frames) => frames,
+            Frames::Many(frames, _) => frames,
             Frames::One(_) | Frames::Shared(_) => unreachable!("the match above replaces both variants by `Many`"),
         }
     }
@@ -628,18 +645,46 @@ impl Clone for Message {
     fn clone(&self) -> Self {
         match &self.0 {
             Frames::One(Frame(Repr::Inline(inline))) => Self(Frames::One(Frame(Repr::Inline(*inline)))),
-            several @ (Frames::One(_) | Frames::Many(_) | Frames::Shared(_)) => several.share(),
+            several @ (Frames::One(_) | Frames::Many(..) | Frames::Shared(_)) => several.share(),
         }
     }
 }
 
 impl Frames {
-    // Not inlined, so that messages of one frame need few instructions.
+    /// Creates the frames of a message with several frames, or of one that may get more.
+    #[inline]
+    const fn many(frames: Vec<Frame>) -> Self {
+        Self::Many(frames, Weight { size: 0, allocated: 0 })
+    }
+
     #[inline(never)]
-    fn weigh(&self) -> (usize, usize) {
+    fn queued_weight(&self) -> Weight {
         match self {
             Self::One(frame) => frame.weigh(),
-            Self::Many(frames) => weigh(frames),
+            Self::Many(_, weight) => *weight,
+            Self::Shared(shared) => shared.weigh(),
+        }
+    }
+
+    // Marked as cold, because the calls then need fewer instructions for messages of one frame.
+    #[cold]
+    fn allocated(&self) -> usize {
+        match self {
+            Self::One(frame) => frame.allocated(),
+            Self::Many(frames, _) => weigh(frames).allocated,
+            Self::Shared(shared) => shared.weigh().allocated,
+        }
+    }
+
+    // Not inlined, so that messages of one frame need few instructions.
+    #[inline(never)]
+    fn weigh(&mut self) -> Weight {
+        match self {
+            Self::One(frame) => frame.weigh(),
+            Self::Many(frames, weight) => {
+                *weight = weigh(frames);
+                *weight
+            }
             Self::Shared(shared) => shared.weigh(),
         }
     }
@@ -674,28 +719,28 @@ impl<T: Into<Frame>> From<T> for Message {
 impl<T: Into<Frame>, const N: usize> From<[T; N]> for Message {
     fn from(frames: [T; N]) -> Self {
         const { assert!(N > 0, "a message has at least one frame") };
-        Self(Frames::Many(frames.into_iter().map(Into::into).collect()))
+        Self(Frames::many(frames.into_iter().map(Into::into).collect()))
     }
 }
 
 /// Creates a message from two values of different types, such as `("META:userid=1234", body)`.
 impl<A: Into<Frame>, B: Into<Frame>> From<(A, B)> for Message {
     fn from((a, b): (A, B)) -> Self {
-        Self(Frames::Many(vec![a.into(), b.into()]))
+        Self(Frames::many(vec![a.into(), b.into()]))
     }
 }
 
 /// Creates a message from three values of different types, such as `(client_id, "", "ACK")`.
 impl<A: Into<Frame>, B: Into<Frame>, C: Into<Frame>> From<(A, B, C)> for Message {
     fn from((a, b, c): (A, B, C)) -> Self {
-        Self(Frames::Many(vec![a.into(), b.into(), c.into()]))
+        Self(Frames::many(vec![a.into(), b.into(), c.into()]))
     }
 }
 
 /// Creates a message from four values of different types, such as `(client_id, "", request_id, answer)`.
 impl<A: Into<Frame>, B: Into<Frame>, C: Into<Frame>, D: Into<Frame>> From<(A, B, C, D)> for Message {
     fn from((a, b, c, d): (A, B, C, D)) -> Self {
-        Self(Frames::Many(vec![a.into(), b.into(), c.into(), d.into()]))
+        Self(Frames::many(vec![a.into(), b.into(), c.into(), d.into()]))
     }
 }
 

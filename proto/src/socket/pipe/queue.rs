@@ -2,7 +2,7 @@
 //! of messages and of bytes that they hold.
 
 use crate::cost;
-use crate::message::Message;
+use crate::message::{Message, Weight};
 use crate::socket::stats::TrafficCount;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
@@ -112,16 +112,16 @@ impl Queue {
     }
 
     #[inline]
-    pub(crate) fn push_back(&mut self, message: Message, buffers: &mut SpareBuffers) {
+    pub(crate) fn push_back(&mut self, mut message: Message, buffers: &mut SpareBuffers) {
         if self.messages.len() == self.messages.capacity() {
             self.grow_into(buffers);
         }
-        self.count(&message);
+        self.count(&mut message);
         self.messages.push_back(message);
     }
 
-    pub(crate) fn push_front(&mut self, message: Message) {
-        self.count(&message);
+    pub(crate) fn push_front(&mut self, mut message: Message) {
+        self.count(&mut message);
         self.messages.push_front(message);
     }
 
@@ -136,8 +136,8 @@ impl Queue {
     }
 
     #[inline]
-    fn count(&mut self, message: &Message) {
-        let (size, allocated) = message.weigh();
+    fn count(&mut self, message: &mut Message) {
+        let Weight { size, allocated } = message.weigh();
         self.bytes += size as u64;
         self.held += (size_of::<Message>() + allocated) as u64;
     }
@@ -206,7 +206,7 @@ impl Queue {
 /// Subtracts a message that is removed from its queue from the counts of the queue: bytes in frames, and held memory.
 #[inline]
 fn discount(message: &Message, bytes: &mut u64, held: &mut u64) {
-    let (size, allocated) = message.weigh();
+    let Weight { size, allocated } = message.queued_weight();
     *bytes -= size as u64;
     *held -= (size_of::<Message>() + allocated) as u64;
 }
