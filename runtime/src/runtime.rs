@@ -96,7 +96,7 @@ pub trait Runtime: Clone + Send + Sync + 'static {
 
     /// Connects to an endpoint. Must look the host name up on each call, without blocking, and pass the addresses that
     /// were found to [`Endpoint::routes`]. This method returns the routes to try: each is an address to connect to,
-    /// with the local address to connect from if the endpoint sets one. [`race`](crate::race) tries the routes; it needs
+    /// with the local address to connect from if the endpoint sets one. [`race`](crate::race()) tries the routes; it needs
     /// `timer`. Must return an error if the operating system rejects an option of `transport`.
     fn dial(
         self,

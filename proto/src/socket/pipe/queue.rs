@@ -142,6 +142,7 @@ impl Queue {
         self.held += (size_of::<Message>() + allocated) as u64;
     }
 
+    #[inline]
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Message> {
         self.messages.iter()
     }

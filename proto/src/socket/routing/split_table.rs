@@ -7,7 +7,7 @@ use hashbrown::HashTable;
 
 /// Hash table that consists of many small tables. When it has many values, it splits one of the small tables into two; when
 /// it has few, it joins two (linear hashing: Litwin, "Linear hashing: a new tool for file and table addressing", 1980). So
-/// the cost of a change is bounded, except for the list of the small tables, which uses 32 bytes for some hundred values. A
+/// the cost of a change is bounded, except for the list of the small tables, which uses 32 bytes for a thousand values. A
 /// table that grows at once would keep a publisher with a million subscriptions locked for the time of a million hashes.
 ///
 /// The hash of a value must not change while the table contains the value, and must not be predictable for peers.
@@ -21,7 +21,7 @@ pub(super) struct SplitTable<T> {
 }
 
 /// Average number of values per part above which a part is split.
-const PART: usize = 256;
+const PART: usize = 1024;
 
 impl<T> SplitTable<T> {
     pub(super) fn new() -> Self {
