@@ -3,7 +3,7 @@
 use super::faults::{FaultPlan, Received};
 use super::{PLACE, close, connected, ms, s};
 use core::time::Duration;
-use sansmq_proto::connection::{CloseReason, LikelyReason};
+use sansmq_proto::connection::CloseReason;
 use sansmq_proto::kind::{Any, Channel, Dealer, Pair, Pull, Push, Rep, Router, Zmtp};
 use sansmq_proto::security::curve::KeyPair;
 use sansmq_proto::security::{AuthReply, AuthStatus, Security};
@@ -69,13 +69,11 @@ impl Refusal {
         match self {
             Self::RoutingIdTaken => matches!(
                 error,
-                ConnectionError::ClosedWithReason(CloseReason::RoutingIdTaken)
-                    | ConnectionError::ClosedBeforeReady(LikelyReason::RoutingIdTaken)
+                ConnectionError::ClosedWithReason(CloseReason::RoutingIdTaken) | ConnectionError::ClosedBeforeReady(_)
             ),
             Self::PairInUse(_) => matches!(
                 error,
-                ConnectionError::ClosedWithReason(CloseReason::PairInUse)
-                    | ConnectionError::ClosedBeforeReady(LikelyReason::PairInUse)
+                ConnectionError::ClosedWithReason(CloseReason::PairInUse) | ConnectionError::ClosedBeforeReady(_)
             ),
             Self::MaxPeers => false,
             Self::TemporaryError => matches!(
@@ -87,7 +85,7 @@ impl Refusal {
             Self::Incompatible => matches!(
                 error,
                 ConnectionError::Incompatible { .. }
-                    | ConnectionError::ClosedBeforeReady(LikelyReason::SocketType)
+                    | ConnectionError::ClosedBeforeReady(_)
                     | ConnectionError::Refused(_)
                     | ConnectionError::Network(NetworkError::Reset)
             ),
