@@ -121,7 +121,7 @@ fn invalid_readies() -> [(Vec<u8>, ConnectionError); 6] {
 #[test]
 fn oversized_ready_is_rejected_and_largest_ready_stored_once() {
     const EACH: usize = 20;
-    const MANY: usize = 200;
+    const MANY: usize = 100;
     /// Maximum total size of the read buffers that threads keep for large bodies, in bytes: 4 MiB for each of four
     /// threads.
     const KEPT: usize = 4 * (4 << 20);
