@@ -15,11 +15,15 @@ use sansmq_mio::EventLoop;
 use sansmq_mio::proto::kind::{Pull, Push};
 use sansmq_mio::proto::{Options, RecvError};
 use sansmq_runtime::Context as SocketContext;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Runs `test` once for every interleaving of its threads that has at most three preemptions. Each run gets a new event
 /// loop and context.
 fn in_every_order(test: impl Fn(EventLoop, SocketContext) + Sync + Send + 'static) {
+    // The list of ports that are being closed is one of the process. With a port of another test in it, two runs of the same
+    // interleaving could differ, which `loom` reports as an error.
+    static TURN: Mutex<()> = Mutex::new(());
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let mut model = loom::model::Builder::new();
     model.preemption_bound = Some(3);
     model.max_branches = 100_000;
