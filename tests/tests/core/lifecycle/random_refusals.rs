@@ -66,34 +66,24 @@ impl Refusal {
     /// until it has written its reason, and PLAIN asks the authenticator before the client has sent that it understands a
     /// reason. The client then gets the most likely reason.
     fn explains(self, error: &ConnectionError) -> bool {
+        let is_likely_reason =
+            matches!(error, ConnectionError::ClosedBeforeReady(_) | ConnectionError::ClosedInGreeting { .. });
         match self {
-            Self::RoutingIdTaken => matches!(
-                error,
-                ConnectionError::ClosedWithReason(CloseReason::RoutingIdTaken) | ConnectionError::ClosedBeforeReady(_)
-            ),
-            Self::PairInUse(_) => matches!(
-                error,
-                ConnectionError::ClosedWithReason(CloseReason::PairInUse) | ConnectionError::ClosedBeforeReady(_)
-            ),
             Self::MaxPeers => false,
-            Self::TemporaryError => matches!(
-                error,
-                ConnectionError::ClosedWithReason(CloseReason::AuthTemporaryError)
-                    | ConnectionError::ClosedBeforeReady(_)
-            ),
+            _ if is_likely_reason => true,
+            Self::RoutingIdTaken => *error == ConnectionError::ClosedWithReason(CloseReason::RoutingIdTaken),
+            Self::PairInUse(_) => *error == ConnectionError::ClosedWithReason(CloseReason::PairInUse),
+            Self::TemporaryError => *error == ConnectionError::ClosedWithReason(CloseReason::AuthTemporaryError),
             // The reset is the restart of the server.
             Self::Incompatible => matches!(
                 error,
                 ConnectionError::Incompatible { .. }
-                    | ConnectionError::ClosedBeforeReady(_)
                     | ConnectionError::Refused(_)
                     | ConnectionError::Network(NetworkError::Reset)
             ),
             Self::MechanismMismatch => matches!(
                 error,
-                ConnectionError::MechanismMismatch { .. }
-                    | ConnectionError::ClosedInGreeting { .. }
-                    | ConnectionError::Network(NetworkError::Reset)
+                ConnectionError::MechanismMismatch { .. } | ConnectionError::Network(NetworkError::Reset)
             ),
         }
     }
@@ -256,7 +246,8 @@ impl Scene {
         // Each delay is at least half of its maximum, except the first delays, which are shorter.
         let maximum = 3 * (2 * pause.as_secs() / self.refusal.ceiling().as_secs() + 10);
         assert!(attempts <= maximum, "{:?}: {attempts} attempts in {pause:?}", self.refusal);
-        assert!(turns <= 1000 * (attempts + 3), "{:?}: {turns} calls for {attempts} attempts", self.refusal);
+        // A network that delivers a few bytes at a time causes about a thousand calls per handshake.
+        assert!(turns <= 5000 * (attempts + 3), "{:?}: {turns} calls for {attempts} attempts", self.refusal);
     }
 
     /// Returns the client that the server has accepted.
