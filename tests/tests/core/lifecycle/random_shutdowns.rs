@@ -355,7 +355,8 @@ impl Service {
     /// Shuts down the REP. It can still send the reply that it owes.
     fn shut_down(&mut self, net: &mut Net, limit: Duration) {
         let now = net.now();
-        self.deadline.get_or_insert(now + limit);
+        // A later shutdown can only shorten the time.
+        self.deadline = Some(self.deadline.map_or(now + limit, |deadline| deadline.min(now + limit)));
         net[self.rep].shut_down(limit, now);
     }
 
