@@ -13,3 +13,12 @@ mod slab;
 mod split_table;
 pub(super) mod subscriptions;
 pub(super) mod trie;
+
+use alloc::vec::Vec;
+
+/// Shrinks a vector that uses at most a quarter of its capacity.
+fn shrink_if_sparse<T>(items: &mut Vec<T>) {
+    if items.len() <= items.capacity() / 4 {
+        items.shrink_to(items.len() * 2);
+    }
+}

@@ -99,7 +99,7 @@ impl<T> SplitTable<T> {
         for value in values {
             self.place(value, &rehash);
         }
-        super::trie::shrink_if_sparse(&mut self.parts);
+        super::shrink_if_sparse(&mut self.parts);
     }
 
     fn place(&mut self, value: T, rehash: impl Fn(&T) -> u64) {

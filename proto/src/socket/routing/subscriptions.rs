@@ -2,7 +2,8 @@
 //! which the application of a subscriber has subscribed. This module does not depend on messages.
 
 use super::departed::Departed;
-use super::trie::{NodeId, Trie, shrink_if_sparse};
+use super::shrink_if_sparse;
+use super::trie::{NodeId, Trie};
 use crate::cost;
 use crate::entropy::Entropy;
 use crate::socket::id::PipeId;

@@ -246,13 +246,6 @@ fn hash(key: HashKey, parent: NodeId, piece: PrefixPart) -> u64 {
     hasher.finish()
 }
 
-/// Shrinks a vector that uses at most a quarter of its capacity.
-pub(crate) fn shrink_if_sparse<T>(items: &mut Vec<T>) {
-    if items.len() <= items.capacity() / 4 {
-        items.shrink_to(items.len() * 2);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
