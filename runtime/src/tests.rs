@@ -125,6 +125,16 @@ fn push() -> (Handle<Push>, Tasks) {
     socket(Options::new(), &SocketContext::global())
 }
 
+/// PUSH that dials. The last value is its clock, in nanoseconds.
+fn dialling_push() -> (Handle<Push>, Tasks, Arc<AtomicU64>) {
+    let clock = Arc::new(AtomicU64::new(0));
+    let time = Arc::clone(&clock);
+    let now = move || Instant::from_nanos(time.load(Ordering::SeqCst));
+    let (handle, tasks) = with_clock(Options::new(), &SocketContext::global(), now);
+    handle.connect(ENDPOINT).unwrap();
+    (handle, tasks, clock)
+}
+
 impl Tasks {
     /// Returns the next attempt to connect that the socket requests: its pipe and its number.
     fn next_dial(&mut self) -> (PipeId, u64) {
@@ -186,12 +196,7 @@ fn cancelled_dial_does_not_take_the_waker_of_next_pipe() {
 
 #[test]
 fn second_dial_of_pipe_stops_the_first() {
-    let clock = Arc::new(AtomicU64::new(0));
-    let time = Arc::clone(&clock);
-    let (handle, mut tasks) = with_clock(Options::<Push>::new(), &SocketContext::global(), move || {
-        Instant::from_nanos(time.load(Ordering::SeqCst))
-    });
-    handle.connect(ENDPOINT).unwrap();
+    let (_handle, mut tasks, clock) = dialling_push();
     let (pipe, first) = tasks.next_dial();
     assert!(tasks.is_current((pipe, first)));
     tasks.driver.shared().with_time(|socket, now| socket.dial_failed(pipe, NetworkError::TimedOut, now));
@@ -204,12 +209,7 @@ fn second_dial_of_pipe_stops_the_first() {
 
 #[test]
 fn late_result_of_timed_out_dial_does_not_end_the_next() {
-    let clock = Arc::new(AtomicU64::new(0));
-    let time = Arc::clone(&clock);
-    let (handle, mut tasks) = with_clock(Options::<Push>::new(), &SocketContext::global(), move || {
-        Instant::from_nanos(time.load(Ordering::SeqCst))
-    });
-    handle.connect(ENDPOINT).unwrap();
+    let (_handle, mut tasks, clock) = dialling_push();
     let (pipe, first) = tasks.next_dial();
     let answered = Arc::new(AtomicBool::new(false));
     let answer = {
@@ -234,12 +234,7 @@ fn late_result_of_timed_out_dial_does_not_end_the_next() {
 
 #[test]
 fn dial_task_tries_the_next_address_at_its_timeout() {
-    let clock = Arc::new(AtomicU64::new(0));
-    let time = Arc::clone(&clock);
-    let (handle, mut tasks) = with_clock(Options::<Push>::new(), &SocketContext::global(), move || {
-        Instant::from_nanos(time.load(Ordering::SeqCst))
-    });
-    handle.connect(ENDPOINT).unwrap();
+    let (_handle, mut tasks, clock) = dialling_push();
     let ((pipe, number), timer) = (tasks.next_dial(), DialTimer::default());
     let attempts = [false, true]
         .map(|answers| poll_fn(move |_| if answers { Poll::Ready(Ok(IdleStream::default())) } else { Poll::Pending }));

@@ -281,18 +281,25 @@ fn sender_to_removed_peer_is_woken() {
     assert_eq!(task.poll(), Poll::Ready(Err(SendError::Unroutable(("peer", "y").into()))));
 }
 
-#[test]
-fn publisher_without_drops_tries_each_waiting_topic() {
+/// XPUB that waits for slow subscribers, and has no room for messages on the topics `slow` and `fast`, to which one SUB each
+/// has subscribed. The second value is the subscriber to `fast`.
+fn blocked_publisher() -> (Pair<XPub, Sub>, Handle<Sub>) {
     let publisher = Options::<XPub>::new().slow_subscriber(SlowSubscriber::Block).send_hwm(1);
     let mut pair = pair(publisher, Options::<Sub>::new().recv_hwm(1));
-    let (slow, fast) = (pair.connected.clone(), pair.connect(Options::<Sub>::new().recv_hwm(1)));
-    slow.subscribe("slow").unwrap();
+    let fast = pair.connect(Options::<Sub>::new().recv_hwm(1));
+    pair.connected.subscribe("slow").unwrap();
     fast.subscribe("fast").unwrap();
-    let publisher = &pair.bound;
-    while publisher.try_recv().is_ok() {}
+    while pair.bound.try_recv().is_ok() {}
     for topic in ["slow", "fast"] {
-        fill(publisher, |_| topic.into());
+        fill(&pair.bound, |_| topic.into());
     }
+    (pair, fast)
+}
+
+#[test]
+fn publisher_without_drops_tries_each_waiting_topic() {
+    let (pair, fast) = blocked_publisher();
+    let (publisher, slow) = (&pair.bound, &pair.connected);
     let (mut to_slow, mut to_fast) = (Task::waiting(publisher.send("slow")), Task::waiting(publisher.send("fast")));
     while fast.try_recv().is_ok() {}
     assert_eq!(to_slow.wakes(), 1, "the first waiting message is tried first");
@@ -305,16 +312,8 @@ fn publisher_without_drops_tries_each_waiting_topic() {
 
 #[test]
 fn turn_of_lone_sender_without_success_ends() {
-    let publisher = Options::<XPub>::new().slow_subscriber(SlowSubscriber::Block).send_hwm(1);
-    let mut pair = pair(publisher, Options::<Sub>::new().recv_hwm(1));
-    let (slow, fast) = (pair.connected.clone(), pair.connect(Options::<Sub>::new().recv_hwm(1)));
-    slow.subscribe("slow").unwrap();
-    fast.subscribe("fast").unwrap();
+    let (pair, fast) = blocked_publisher();
     let publisher = &pair.bound;
-    while publisher.try_recv().is_ok() {}
-    for topic in ["slow", "fast"] {
-        fill(publisher, |_| topic.into());
-    }
     let mut to_slow = Task::waiting(publisher.send("slow"));
     while fast.try_recv().is_ok() {}
     assert_eq!(to_slow.wakes(), 1);

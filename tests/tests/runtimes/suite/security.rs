@@ -250,12 +250,7 @@ fn temporarily_denied_peer_receives_no_error() {
         let rep = Socket::with(Options::<Rep>::new().security(Security::PlainServer).authenticate(first_later));
         let endpoint = rep.bind(ANY).await.unwrap();
         let mut server_monitor = rep.monitor();
-        let hello = [greeting("PLAIN"), command("HELLO", b"\x03ann\x06secret")].concat();
-        let mut peer = raw_peer(&endpoint, &hello).await;
-        let mut received = Vec::new();
-        peer.read_to_end(&mut received).await.unwrap();
-        assert_eq!(received[64..].escape_ascii().to_string(), "");
-        drop(peer);
+        assert_plain_peer_is_closed_silently(&endpoint).await;
         assert_eq!(outcome(&mut server_monitor).await, Err(ConnectionError::Denied(AuthStatus::TemporaryError)));
 
         let ann = plain_client("ann", "secret");
@@ -360,6 +355,15 @@ fn connecting_socket_with_domain_needs_authenticator() {
     });
 }
 
+/// Asserts that the server at `endpoint` sends its greeting to a client of PLAIN, and then only closes the connection.
+async fn assert_plain_peer_is_closed_silently(endpoint: &Endpoint) {
+    let hello = [greeting("PLAIN"), command("HELLO", b"\x03ann\x06secret")].concat();
+    let mut peer = raw_peer(endpoint, &hello).await;
+    let mut received = Vec::new();
+    peer.read_to_end(&mut received).await.unwrap();
+    assert_eq!(received[64..].escape_ascii().to_string(), "");
+}
+
 /// RFC 27 lets a handler be bound at any time, and RFC 37 makes ERROR final, so the server only closes the connection.
 #[test]
 fn peer_of_server_without_authenticator_receives_no_error() {
@@ -368,12 +372,7 @@ fn peer_of_server_without_authenticator_receives_no_error() {
         let rep: RepSocket = Socket::in_context(&Context::new(), options);
         let mut server_monitor = rep.monitor();
         let endpoint = rep.bind(ANY).await.unwrap();
-        let hello = [greeting("PLAIN"), command("HELLO", b"\x03ann\x06secret")].concat();
-        let mut peer = raw_peer(&endpoint, &hello).await;
-        let mut received = Vec::new();
-        peer.read_to_end(&mut received).await.unwrap();
-        assert_eq!(received[64..].escape_ascii().to_string(), "");
-        drop(peer);
+        assert_plain_peer_is_closed_silently(&endpoint).await;
         assert_eq!(outcome(&mut server_monitor).await, Err(ConnectionError::NoAuthenticator));
     });
 }
