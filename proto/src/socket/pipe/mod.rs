@@ -50,6 +50,9 @@ pub(crate) struct Pipe {
     /// True while the outgoing queue accepts no messages: it has reached its high-water mark, and has not fallen to its
     /// low-water mark (half of it) since.
     full: bool,
+    /// True if messages were left in the outgoing queue after the latest exchange, because the connection had no room: the
+    /// peer reads more slowly than the application sends.
+    congested: bool,
     /// True after the incoming queue was full. The connection of the pipe may then hold received messages for which
     /// there was no room. Reset when the queue has room again.
     stalled: bool,
@@ -196,6 +199,7 @@ impl Pipes {
             service_when_empty: false,
             service: Service::Idle,
             balanced: false,
+            congested: false,
             queued: false,
             chosen: false,
             reader: None,

@@ -18,11 +18,26 @@ impl Pipes {
     /// queue is not full, and with `IMMEDIATE` the handshake is finished.
     #[inline]
     pub(crate) fn has_room(&self, id: PipeId) -> bool {
-        self.get(id).is_some_and(|pipe| {
-            pipe.state.accepts_messages()
-                && !pipe.outgoing.is_full(self.send_hwm)
-                && (!self.immediate || pipe.state.is_ready())
-        })
+        self.get(id).is_some_and(|pipe| self.pipe_has_room(pipe))
+    }
+
+    #[inline]
+    fn pipe_has_room(&self, pipe: &Pipe) -> bool {
+        pipe.state.accepts_messages()
+            && !pipe.outgoing.is_full(self.send_hwm)
+            && (!self.immediate || pipe.state.is_ready())
+    }
+
+    /// Returns true if a message can be queued for the peer of the pipe `id`, and its connection is not
+    /// [congested](Self::is_congested).
+    #[inline]
+    pub(crate) fn has_free_room(&self, id: PipeId) -> bool {
+        self.get(id).is_some_and(|pipe| self.pipe_has_room(pipe) && !pipe.congested)
+    }
+
+    /// Returns true if the connection of the pipe `id` had no room for all messages at the latest exchange.
+    pub(crate) fn is_congested(&self, id: PipeId) -> bool {
+        self.get(id).is_some_and(|pipe| pipe.congested)
     }
 
     /// Returns the number of messages that can be queued for the peer of the pipe `id`. If the high-water mark in bytes
@@ -144,6 +159,7 @@ impl Pipes {
             cost::nodes(1);
             link.give(item);
         }
+        pipe.congested = !pipe.outgoing.is_empty();
         pipe.counts.sent += before - pipe.outgoing.tally();
         pipe.outgoing.release_buffer(buffers);
         let has_room_again = pipe.full && pipe.outgoing.is_low(hwm);

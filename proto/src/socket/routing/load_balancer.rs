@@ -1,5 +1,5 @@
-//! [`LoadBalancer`]: selects the peer for each sent message in turn (RFC 28: "round-robin"). The cost of a call depends
-//! only on the number of pipes that have room.
+//! [`LoadBalancer`]: selects the peer for each sent message in turn (RFC 28: "round-robin"), and prefers the peers that
+//! read. The cost of a call depends only on the number of pipes that have room.
 
 use crate::cost;
 use crate::socket::effects::Effects;
@@ -8,21 +8,24 @@ use crate::socket::pipe::Pipes;
 use crate::socket::routing::fair_queue::SCANNED;
 use alloc::collections::VecDeque;
 
-/// Rotation (round-robin order) of the pipes that had room for an outgoing message when last checked.
+/// Two rotations (round-robin orders) of the pipes that had room for an outgoing message when last checked. A pipe is in
+/// at most one of them. Both can contain pipes that have become full or were removed.
 #[derive(Debug, Default)]
 pub(crate) struct LoadBalancer {
-    /// Pipes in the rotation; the first is the next to receive a message. Can contain pipes that have become full or
-    /// were removed.
+    /// Pipes to peers that read; the first is the next to receive a message.
     open: VecDeque<PipeId>,
-    /// Number of pipes that `remove` took out of the rotation since `open` was last cleaned of removed pipes. Upper
-    /// bound for the removed pipes that are still in `open`: there can be fewer, because `has_room` also drops removed
-    /// pipes from `open`, and this number does not decrease then. When the number exceeds half of the length of `open`,
-    /// `open` is cleaned and the number is set to zero.
+    /// Pipes that were [congested](Pipes::is_congested) when last checked. They receive messages only if no pipe in `open`
+    /// has room.
+    congested: VecDeque<PipeId>,
+    /// Number of pipes that `remove` took out of the rotations since these were last cleaned of removed pipes. Upper bound
+    /// for the removed pipes that are still there: there can be fewer, because `has_room` also drops removed pipes, and
+    /// this number does not decrease then. When the number exceeds half of the length of both, they are cleaned and the
+    /// number is set to zero.
     gone: usize,
 }
 
 impl LoadBalancer {
-    /// Adds a pipe that has room to the end of the rotation, unless the pipe is already in the rotation.
+    /// Adds a pipe that has room to the end of the rotation, unless the pipe is already in a rotation.
     pub(crate) fn add(&mut self, pipes: &mut Pipes, id: PipeId) -> Effects {
         let Some(pipe) = pipes.get_mut(id) else { return Effects::NONE };
         if core::mem::replace(&mut pipe.balanced, true) {
@@ -32,61 +35,104 @@ impl LoadBalancer {
         Effects::WRITABLE
     }
 
-    /// Takes a pipe out of the rotation, because the pipe accepts no more messages.
-    // The removed pipes are cleared when they are more than half of the rotation, which bounds memory at constant
+    /// Takes a pipe out of its rotation, because the pipe accepts no more messages.
+    // The removed pipes are cleared when they are more than half of the rotations, which bounds memory at constant
     // average cost.
     pub(crate) fn remove(&mut self, pipes: &mut Pipes, id: PipeId) {
         if pipes.get_mut(id).is_some_and(|pipe| core::mem::take(&mut pipe.balanced)) {
             self.gone += 1;
-            if self.gone * 2 > self.open.len() {
-                cost::nodes(self.open.len());
-                self.open.retain(|&id| pipes.get(id).is_some_and(|pipe| pipe.balanced));
+            let entries = self.open.len() + self.congested.len();
+            if self.gone * 2 > entries {
+                cost::nodes(entries);
+                for rotation in [&mut self.open, &mut self.congested] {
+                    rotation.retain(|&id| pipes.get(id).is_some_and(|pipe| pipe.balanced));
+                }
                 self.gone = 0;
             }
         }
     }
 
-    /// Returns the next pipe with room, and moves it to the end of the rotation. Returns `None` if no pipe has room.
+    /// Returns the next pipe with room, and moves it to the end of its rotation. Returns `None` if no pipe has room.
     #[inline]
     pub(crate) fn pick(&mut self, pipes: &mut Pipes) -> Option<PipeId> {
         if !self.has_room(pipes) {
             return None;
         }
-        let id = self.open.pop_front()?;
+        let Some(id) = self.open.pop_front() else { return self.pick_congested(pipes) };
         self.open.push_back(id);
         Some(id)
     }
 
-    /// Returns true if the pipes in the rotation have room for at least `count` messages together. Adds up the room of
+    /// Returns true if the pipes in the rotations have room for at least `count` messages together. Adds up the room of
     /// [`SCANNED`] pipes at most, so it may return false although there is more room, but never for `count` = 1.
     pub(crate) fn has_room_for(&mut self, pipes: &mut Pipes, count: usize) -> bool {
         if !self.has_room(pipes) {
             return false;
         }
         let mut room: usize = 0;
-        self.open.iter().take(SCANNED).any(|&id| {
+        self.open.iter().chain(&self.congested).take(SCANNED).any(|&id| {
             cost::nodes(1);
             room = room.saturating_add(pipes.room(id));
             room >= count
         })
     }
 
-    /// Returns true if any pipe in the rotation has room for a message. The next such pipe is then the first in the
-    /// rotation: the pipes without room before it leave the rotation.
+    /// Returns true if any pipe in the rotations has room for a message. The next such pipe is then the first in `open`,
+    /// or, if `open` is empty, the first in `congested`: the pipes without room before it leave the rotation.
     #[inline]
     pub(crate) fn has_room(&mut self, pipes: &mut Pipes) -> bool {
+        if self.congested.is_empty()
+            && let Some(&id) = self.open.front()
+            && pipes.has_free_room(id)
+        {
+            cost::nodes(1);
+            return true;
+        }
+        self.search(pipes)
+    }
+
+    /// Does the same as [`has_room`](Self::has_room), if the next pipe is not obvious.
+    #[inline(never)]
+    fn search(&mut self, pipes: &mut Pipes) -> bool {
+        // One pipe in each call: a peer that reads again receives messages again after at most one round.
+        if !self.open.is_empty() && !self.congested.is_empty() {
+            self.pick_congested(pipes);
+        }
         while let Some(&id) = self.open.front() {
+            cost::nodes(1);
+            if pipes.has_free_room(id) {
+                return true;
+            } else if pipes.has_room(id) {
+                self.congested.extend(self.open.pop_front());
+            } else {
+                Self::drop_front(&mut self.open, pipes);
+            }
+        }
+        while let Some(&id) = self.congested.front() {
             cost::nodes(1);
             if pipes.has_room(id) {
                 return true;
             }
-            // The pipe is full or closed. A full pipe is added again when it has room.
-            self.open.pop_front();
-            if let Some(pipe) = pipes.get_mut(id) {
-                pipe.balanced = false;
-            }
+            Self::drop_front(&mut self.congested, pipes);
         }
         false
+    }
+
+    /// Moves the first pipe in `congested` to the end of the rotation to which it belongs now, and returns it.
+    #[inline(never)]
+    fn pick_congested(&mut self, pipes: &Pipes) -> Option<PipeId> {
+        cost::nodes(1);
+        let id = self.congested.pop_front()?;
+        let rotation = if pipes.is_congested(id) { &mut self.congested } else { &mut self.open };
+        rotation.push_back(id);
+        Some(id)
+    }
+
+    /// Removes the first pipe from `rotation`, because it is full or closed. A full pipe is added again when it has room.
+    fn drop_front(rotation: &mut VecDeque<PipeId>, pipes: &mut Pipes) {
+        if let Some(pipe) = rotation.pop_front().and_then(|id| pipes.get_mut(id)) {
+            pipe.balanced = false;
+        }
     }
 }
 

@@ -123,6 +123,42 @@ fn sinks_of_different_speeds_receive_each_message_once() {
 }
 
 #[test]
+fn messages_prefer_sinks_that_read() {
+    let mut net = Net::seeded(1);
+    let push = net.socket(Options::<Push>::new());
+    let pulls = [1, 2, 3].map(|number| {
+        let pull = net.socket(Options::<Pull>::new());
+        net.bind(pull, &format!("tcp://sink:{number}"));
+        net.connect(push, &format!("tcp://sink:{number}"));
+        pull
+    });
+    net.advance(s(1));
+    let [.., stopped] = pulls;
+    let send = |net: &mut Net, messages| {
+        let mut received = [0; 3];
+        for _ in 0..messages {
+            net[push].send(vec![7; 16 << 10]).unwrap();
+            net.advance(s(1));
+            for (pull, received) in pulls.into_iter().zip(&mut received) {
+                while net[pull].recv().is_ok() {
+                    *received += 1;
+                }
+            }
+        }
+        received
+    };
+    net.freeze(stopped);
+    send(&mut net, 1000);
+    let queued = net[push].peer_stats().map(|peer| peer.outgoing.messages).max();
+    assert_eq!(queued, Some(1), "one message for the sink that has stopped reading is left in its queue");
+    assert_eq!(send(&mut net, 1000), [500, 500, 0]);
+    net.thaw(stopped);
+    net.advance(s(1));
+    send(&mut net, 10);
+    assert_eq!(send(&mut net, 999), [333; 3], "a sink that reads again receives its share");
+}
+
+#[test]
 fn sinks_with_room_receive_equal_shares() {
     for_seeds(100, |seed| {
         let mut faults = FaultPlan::from_seed(3 * seed);
