@@ -34,14 +34,17 @@ pub(crate) enum Service {
     PublishAndReceive,
 }
 
-/// Number of connections that [`flood`] uses in parallel, each on its own thread.
+/// Number of threads of [`flood`].
 const THREADS: usize = 4;
+
+/// Number of connections of each thread of [`flood`].
+const FLOODS: usize = 250;
 
 /// Number of connections that an attack keeps open if a connection costs the attacker only a file descriptor.
 const MANY: usize = 3000;
 
 /// Number of connections that an attack keeps open if a connection also costs the attacker memory.
-const FEW: usize = 500;
+const FEW: usize = 1000;
 
 const fn on(name: &'static str, target: SocketType, act: fn(SocketAddr) -> io::Result<()>) -> Attack {
     let service = match target {
@@ -71,9 +74,9 @@ pub(crate) const ATTACKS: [Attack; 21] = [
         flood(at, &greeting_and_ready("REQ"), |_| [frame(MORE, b""), frame(0, &[7; 4096])].concat())
     }),
     on("pub-never-read", SocketType::Pub, |at| {
-        connect_repeatedly(at, FEW, &[greeting_and_ready("SUB"), command("SUBSCRIBE", b"")].concat())
+        connect_and_never_read(at, &[greeting_and_ready("SUB"), command("SUBSCRIBE", b"")].concat())
     }),
-    on("push-never-read", SocketType::Push, |at| connect_repeatedly(at, FEW, &greeting_and_ready("PULL"))),
+    on("push-never-read", SocketType::Push, |at| connect_and_never_read(at, &greeting_and_ready("PULL"))),
     on("pub-subscriptions", SocketType::Pub, |at| flood(at, &greeting_and_ready("SUB"), new_subscriptions)),
     Attack {
         service: Service::PublishAndReceive,
@@ -130,19 +133,25 @@ fn connect_repeatedly(at: SocketAddr, count: usize, bytes: &[u8]) -> io::Result<
     }
 }
 
-/// Repeats the following on each of [`THREADS`] threads: connects to the attacked socket, sends `greeting_and_ready`,
-/// and then sends the results of `more` until the socket closes the connection. Never reads. The argument of `more` is
-/// the number of its previous calls for the same connection.
+/// Does the following on each of [`FLOODS`] connections of each of [`THREADS`] threads: connects to the attacked socket,
+/// sends `greeting_and_ready`, and then sends the results of `more` until the socket closes the connection. Then connects
+/// again. Never reads. The argument of `more` is the number of its previous calls for the same connection.
 fn flood(at: SocketAddr, greeting_and_ready: &[u8], more: fn(usize) -> Vec<u8>) -> io::Result<()> {
     let threads: Vec<_> = (0..THREADS)
         .map(|_| {
             let greeting_and_ready = greeting_and_ready.to_vec();
             thread::spawn(move || {
+                let mut floods: Vec<_> = (0..FLOODS).map(|_| None).collect();
                 loop {
-                    let Ok(mut stream) = connect_and_send(at, &greeting_and_ready) else { continue };
-                    let mut round = 0;
-                    while stream.write_all(&more(round)).is_ok() {
-                        round += 1;
+                    let mut has_written = false;
+                    for flood in &mut floods {
+                        has_written |= continue_flood(flood, at, &greeting_and_ready, more).unwrap_or_else(|_| {
+                            *flood = None;
+                            true
+                        });
+                    }
+                    if !has_written {
+                        thread::sleep(Duration::from_millis(1));
                     }
                 }
             })
@@ -153,6 +162,44 @@ fn flood(at: SocketAddr, greeting_and_ready: &[u8], more: fn(usize) -> Vec<u8>) 
         let _ = thread.join();
     }
     Ok(())
+}
+
+/// Connection of [`flood`]: its stream, the bytes to write next, and the number of calls of `more`.
+type Flood = Option<(TcpStream, Vec<u8>, usize)>;
+
+/// Connects `flood`, or writes to it once. Returns true if it has done so.
+fn continue_flood(flood: &mut Flood, at: SocketAddr, greeting: &[u8], more: fn(usize) -> Vec<u8>) -> io::Result<bool> {
+    let Some((stream, pending, round)) = flood else {
+        let stream = connect_and_send(at, greeting)?;
+        stream.set_nonblocking(true)?;
+        *flood = Some((stream, Vec::new(), 0));
+        return Ok(true);
+    };
+    if pending.is_empty() {
+        *pending = more(*round);
+        *round += 1;
+    }
+    match stream.write(pending) {
+        Ok(written) => {
+            pending.drain(..written);
+            Ok(true)
+        }
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Connects [`FEW`] times to the attacked socket and sends `bytes` on each connection. Keeps the connections open and never
+/// reads.
+fn connect_and_never_read(at: SocketAddr, bytes: &[u8]) -> io::Result<()> {
+    let mut streams = Vec::new();
+    while streams.len() < FEW {
+        streams.extend(connect_and_send(at, bytes));
+    }
+    report_start()?;
+    loop {
+        thread::park();
+    }
 }
 
 fn slow_handshakes(at: SocketAddr) -> io::Result<()> {

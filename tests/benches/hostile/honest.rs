@@ -14,6 +14,10 @@ use std::{env, thread};
 
 pub(crate) const PEERS: usize = 4;
 
+/// Size in bytes of the messages that a PUSH distributes. A peer that never reads takes them until the buffers of the
+/// operating system are full, and is not different from a peer that reads until then.
+const JOB: usize = 4 << 10;
+
 /// Time without a reply after which an honest peer repeats its request. The reply may have been sent to another peer. A
 /// REQ does not repeat requests.
 const RELEASE_TIMEOUT: Duration = Duration::from_millis(50);
@@ -115,6 +119,15 @@ pub(crate) fn run(attack: &'static Attack, at: &str, trigger: &str, key: Option<
         }
         let count = Arc::clone(count);
         let request_socket = if attack.service == Service::Echo { socket.clone() } else { trigger_socket };
+        if kind == SocketType::Pull {
+            thread::spawn(move || while request_socket.send(vec![7; JOB]).is_ok() {});
+            thread::spawn(move || {
+                while socket.recv().is_ok() {
+                    count.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+            continue;
+        }
         thread::spawn(move || send_requests(&name(number), &socket, &request_socket, kind == SocketType::Req, &count));
     }
     while counts.iter().any(|count| count.load(Ordering::Relaxed) == 0) {

@@ -9,7 +9,8 @@
 //! Each row uses three processes: one for the socket, one for four honest peers, and one for the hostile peers. An
 //! honest peer sends its next request when the reply arrives. All processes share the processors, so the ratio of
 //! replies includes the processor time that the hostile peers use themselves. Processor time and memory are measured in
-//! the process of the socket.
+//! the process of the socket. A PUSH has no requests and replies: it distributes messages as fast as its peers take them,
+//! and the messages that honest peers receive are counted.
 
 mod attacks;
 mod honest;
