@@ -238,7 +238,7 @@ impl<'a> World<'a> {
         let mut end = End { script, incoming, outgoing };
         let socket = &mut sockets[at];
         let turn = session.turn(&mut end, buffers, *now, |link| socket.exchange(pipes[at], link));
-        let mut is_busy = matches!(turn, Ok(Turn::Again));
+        let mut is_busy = matches!(turn, Ok(Turn::Again | Turn::Background));
         while let Some(action) = socket.poll_action() {
             is_busy |= matches!(action, sansmq_proto::Action::Service(_));
         }

@@ -51,6 +51,9 @@ pub use meter::*;
 #[cfg(not(feature = "meter"))]
 pub(crate) use off::*;
 
+/// Number of bytes with the weight of one node: a cache line.
+pub(crate) const BYTES_PER_UNIT: u64 = 64;
+
 /// Empty functions in place of the meter.
 #[cfg(not(feature = "meter"))]
 mod off {
@@ -107,6 +110,7 @@ mod off {
 
 #[cfg(feature = "meter")]
 mod meter {
+    use crate::cost::BYTES_PER_UNIT;
     use core::cell::Cell;
     use core::ops::{Add, Sub};
 
@@ -121,9 +125,6 @@ mod meter {
 
     /// Maximum work of a call that processes no bytes, as the average over many calls, in [units](Work::units).
     pub const PER_CALL_ON_AVERAGE: u64 = 1 << 12;
-
-    /// Number of bytes with the weight of one node: a cache line.
-    const BYTES_PER_UNIT: u64 = 64;
 
     /// Work that was counted on one thread.
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -1,5 +1,6 @@
 //! [`ConnectionTask`]: the task that moves the bytes of one connection between its stream and its socket.
 
+use crate::background::Place;
 use crate::driver::Driver;
 use crate::runtime::PollStream;
 use crate::shared_listener::SharedListener;
@@ -30,6 +31,8 @@ pub(crate) struct ConnectionTask<S> {
     /// been assigned to a socket was dropped.
     session: Option<Session>,
     owner: Owner,
+    /// Place of the connection in the line for background work; `None` if it has no such work.
+    place: Option<Place>,
     /// Reference to the socket that has spawned the task. The time comes from this socket's clock, even if the
     /// connection was assigned to another socket.
     driver: Driver,
@@ -55,7 +58,7 @@ pub(crate) enum Owner {
 impl<S: PollStream> ConnectionTask<S> {
     pub(crate) fn new(driver: Driver, owner: Owner, mut connection: Connection, stream: S) -> Self {
         connection.set_peer_credentials(stream.credentials());
-        Self { stream: Some(stream), session: Some(Session::new(connection)), owner, driver }
+        Self { stream: Some(stream), session: Some(Session::new(connection)), owner, place: None, driver }
     }
 
     /// Creates the task of a connection that was accepted at `port`, which several sockets share. The connection
@@ -77,15 +80,21 @@ impl<S: PollStream> ConnectionTask<S> {
     }
 
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>, buffers: &mut SessionBuffers) -> TaskState {
-        let Self { stream: Some(stream), session: Some(session), owner, driver } = self else {
+        let Self { stream: Some(stream), session: Some(session), owner, place, driver } = self else {
             return TaskState::Finished;
         };
         let waker = cx.waker();
+        let background = &driver.shared().background;
+        let has_turn = place.as_mut().is_some_and(|place| background.poll(place, waker));
+        // Input that is already there shows that the peer is alive, so an expired timer must read it.
+        let reads = place.is_none()
+            || has_turn
+            || session.poll_timeout().is_some_and(|deadline| deadline <= driver.shared().now());
         // An authentication decision that is still pending wakes the task when it is made.
         if session.connection().may_wait_for_auth() {
             session.connection().set_auth_waker(waker);
         }
-        let mut polled = Polled { stream, cx: Context::from_waker(waker) };
+        let mut polled = Polled { stream, cx: Context::from_waker(waker), reads };
         // Each turn begins with an exchange, which registers the waker: a later request for service wakes the task.
         let mut first = Some(waker);
         let turn = match owner {
@@ -108,9 +117,23 @@ impl<S: PollStream> ConnectionTask<S> {
             Owner::Rejected => return TaskState::Finished,
         };
         match turn {
-            Ok(Turn::Wait(_)) => TaskState::Waiting,
-            Ok(Turn::Again) => TaskState::Runnable,
+            Ok(Turn::Background) => match *place {
+                Some(_) if has_turn => TaskState::Runnable,
+                Some(_) => TaskState::Waiting,
+                None => {
+                    let (joined, has_turn) = background.join(waker);
+                    *place = Some(joined);
+                    if has_turn { TaskState::Runnable } else { TaskState::Waiting }
+                }
+            },
+            Ok(turn) => {
+                if reads {
+                    self.leave_line();
+                }
+                if turn == Turn::Again { TaskState::Runnable } else { TaskState::Waiting }
+            }
             Err(reason) => {
+                self.leave_line();
                 // The stream is closed before the socket emits the event of the disconnect.
                 self.stream = None;
                 self.give_back(&reason);
@@ -123,6 +146,12 @@ impl<S: PollStream> ConnectionTask<S> {
 impl<S> ConnectionTask<S> {
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
         self.session.as_ref()?.poll_timeout()
+    }
+
+    fn leave_line(&mut self) {
+        if let Some(place) = self.place.take() {
+            self.driver.shared().background.leave(place);
+        }
     }
 
     fn give_back(&mut self, reason: &ConnectionError) {
@@ -142,6 +171,7 @@ impl<S> ConnectionTask<S> {
 
 impl<S> Drop for ConnectionTask<S> {
     fn drop(&mut self) {
+        self.leave_line();
         // The runtime of the task has shut down. The owner may be on another runtime that still runs, and would otherwise
         // wait for the connection.
         match &self.owner {
@@ -184,10 +214,15 @@ impl Owner {
 struct Polled<'a, S> {
     stream: &'a mut S,
     cx: Context<'a>,
+    /// False if the connection must not read now, because it waits in line to do background work.
+    reads: bool,
 }
 
 impl<S: PollStream> Stream for Polled<'_, S> {
     fn read(&mut self, buffer: &mut [u8]) -> Result<usize, StreamError> {
+        if !self.reads {
+            return Err(StreamError::WouldBlock);
+        }
         ready(self.stream.poll_read(&mut self.cx, buffer))
     }
 

@@ -32,6 +32,7 @@
 #![warn(clippy::wildcard_enum_match_arm)]
 
 mod adapters;
+mod background;
 mod bound_listener;
 mod budget;
 mod closing;

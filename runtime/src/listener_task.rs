@@ -43,6 +43,8 @@ enum Phase<R: Runtime> {
     Accepting {
         listener: R::Listener,
         bound: Endpoint,
+        /// Connection that the operating system has accepted, and that waits for its turn.
+        next: Option<(R::Stream, Endpoint)>,
     },
     Closed,
 }
@@ -69,7 +71,7 @@ impl<R: Runtime> ListenerTask<R> {
                 match runtime.take_listener(given, &driver.shared().transport) {
                     Ok(listener) => {
                         driver.listening(guard.id, bound.clone());
-                        Phase::Accepting { listener, bound }
+                        Phase::Accepting { listener, bound, next: None }
                     }
                     Err(error) => {
                         driver.listen_failed(guard.id, error);
@@ -112,7 +114,7 @@ impl<R: Runtime> ListenerTask<R> {
                         Poll::Pending => return TaskState::Waiting,
                         Poll::Ready(Ok((listener, bound))) => {
                             driver.listening(guard.id, bound.clone());
-                            *phase = Phase::Accepting { listener, bound };
+                            *phase = Phase::Accepting { listener, bound, next: None };
                         }
                         Poll::Ready(Err(NetworkError::AddressInUse)) if !closing.is_empty() => {
                             *phase = Phase::Waiting(core::mem::take(closing));
@@ -123,29 +125,39 @@ impl<R: Runtime> ListenerTask<R> {
                         }
                     }
                 }
-                Phase::Accepting { listener, .. } => match guard.poll_next(cx.waker()) {
+                Phase::Accepting { listener, next, .. } => match guard.poll_next(cx.waker()) {
                     Poll::Pending => return TaskState::Waiting,
                     Poll::Ready(AcceptState::Closed) => {
                         Self::close(core::mem::replace(phase, Phase::Closed), guard);
                         return TaskState::Finished;
                     }
-                    Poll::Ready(AcceptState::Open) => match listener.poll_accept(cx, &driver.shared().transport) {
-                        Poll::Pending => return TaskState::Waiting,
-                        Poll::Ready(Err(error)) => driver.accept_failed(guard.id, error),
-                        Poll::Ready(Ok((stream, from))) => {
-                            if let Some(connection) = driver.accepted(guard.id, from, stream) {
-                                let kind = Kind::Connection(Box::new(connection));
-                                runtime.spawn(Task { runtime: runtime.clone(), kind });
+                    Poll::Ready(AcceptState::Open) => {
+                        if next.is_none() {
+                            match listener.poll_accept(cx, &driver.shared().transport) {
+                                Poll::Pending => return TaskState::Waiting,
+                                Poll::Ready(Err(error)) => {
+                                    driver.accept_failed(guard.id, error);
+                                    continue;
+                                }
+                                Poll::Ready(Ok(accepted)) => *next = Some(accepted),
                             }
                         }
-                    },
+                        if !guard.ration.allows(driver.shared().with(|state| state.exchanges)) {
+                            return TaskState::Runnable;
+                        }
+                        let Some((stream, from)) = next.take() else { continue };
+                        if let Some(connection) = driver.accepted(guard.id, from, stream) {
+                            let kind = Kind::Connection(Box::new(connection));
+                            runtime.spawn(Task { runtime: runtime.clone(), kind });
+                        }
+                    }
                 },
             }
         }
     }
 
     fn close(phase: Phase<R>, guard: &ListenGuard) {
-        if let Phase::Accepting { listener, bound } = phase
+        if let Phase::Accepting { listener, bound, .. } = phase
             && let Err(error) = listener.close()
         {
             guard.close_failed(bound, error);
@@ -165,9 +177,41 @@ pub(crate) struct ListenGuard {
     pub(crate) shared: Arc<Shared>,
     id: ListenerId,
     pub(crate) port: Arc<SharedListener>,
-    /// Number of connections that the task may still accept before it yields to other tasks. When the number is used
-    /// up, the task yields, and the field is set to [`BUDGET`](Self::BUDGET) again.
-    budget: u8,
+    /// Limits how many connections the task accepts, compared with the work for the peers that are already connected.
+    ration: AcceptRation,
+}
+
+/// Limit of accepted connections. Each poll of a listener task admits at most one connection. While peers are busy, it
+/// admits one only after [`PEER_EXCHANGES`] exchanges with peers, because a new connection costs about as much as these.
+#[derive(Debug, Default)]
+struct AcceptRation {
+    /// Number of exchanges with peers when the latest connection was admitted, and at the latest poll.
+    admitted_at: u32,
+    polled_at: u32,
+    /// Number of polls since the latest connection was admitted.
+    polls: u32,
+}
+
+/// Number of exchanges with peers for one accepted connection, while peers are busy.
+const PEER_EXCHANGES: u32 = 16;
+
+/// Number of polls of a listener task after which it admits a connection in any case.
+const PATIENCE: u32 = 16;
+
+impl AcceptRation {
+    /// Returns true if the listener may admit a connection now. Otherwise it must ask again after all other ready tasks have
+    /// run. `exchanges` is the number of exchanges of the socket with peers.
+    fn allows(&mut self, exchanges: u32) -> bool {
+        let is_idle = core::mem::replace(&mut self.polled_at, exchanges) == exchanges;
+        self.polls += 1;
+        let allows = (is_idle && self.polls > 1)
+            || exchanges.wrapping_sub(self.admitted_at) >= PEER_EXCHANGES
+            || self.polls > PATIENCE;
+        if allows {
+            *self = Self { admitted_at: exchanges, polled_at: exchanges, polls: 0 };
+        }
+        allows
+    }
 }
 
 /// Next step of a listener task, from [`ListenGuard::poll_next`].
@@ -180,12 +224,8 @@ pub(crate) enum AcceptState {
 }
 
 impl ListenGuard {
-    /// Number of connections that a listener task accepts before it yields, so that many new peers do not delay the
-    /// peers that are already connected.
-    const BUDGET: u8 = 16;
-
     pub(crate) fn new(shared: &Arc<Shared>, id: ListenerId, port: Arc<SharedListener>) -> Self {
-        Self { shared: Arc::clone(shared), id, port, budget: Self::BUDGET }
+        Self { shared: Arc::clone(shared), id, port, ration: AcceptRation::default() }
     }
 
     /// Returns the next step of the listener task. The task must call this method before each accept. Returns `Pending`
@@ -200,12 +240,6 @@ impl ListenGuard {
         {
             return Poll::Pending;
         }
-        let Some(rest) = self.budget.checked_sub(1) else {
-            self.budget = Self::BUDGET;
-            waker.wake_by_ref();
-            return Poll::Pending;
-        };
-        self.budget = rest;
         Poll::Ready(AcceptState::Open)
     }
 
@@ -230,5 +264,41 @@ impl Drop for ListenGuard {
     fn drop(&mut self) {
         self.end();
         drop(self.shared.with(|state| state.hosted.remove(&self.id)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Returns the number of iterations until the listener admits a connection, if peers exchange `exchanges` times in
+    /// each iteration.
+    fn iterations(ration: &mut AcceptRation, total: &mut u32, exchanges: u32) -> u32 {
+        let mut iterations = 0;
+        while !ration.allows(*total) {
+            *total = total.wrapping_add(exchanges);
+            iterations += 1;
+        }
+        iterations
+    }
+
+    #[test]
+    fn listener_admits_one_connection_per_idle_iteration() {
+        let (mut ration, mut total) = (AcceptRation::default(), 0);
+        for _ in 0..10 {
+            assert_eq!(iterations(&mut ration, &mut total, 0), 1);
+        }
+    }
+
+    #[test]
+    fn busy_peers_delay_new_connections_by_a_bounded_number_of_exchanges() {
+        // Close to the number at which the count of exchanges wraps around.
+        let (mut ration, mut total) = (AcceptRation::default(), u32::MAX - 200);
+        assert_eq!(iterations(&mut ration, &mut total, 1), 0, "no connection was admitted before");
+        for (exchanges, expected) in [(1, PATIENCE), (2, PEER_EXCHANGES / 2), (4, PEER_EXCHANGES / 4), (100, 1)] {
+            for _ in 0..3 {
+                assert_eq!(iterations(&mut ration, &mut total, exchanges), expected);
+            }
+        }
     }
 }

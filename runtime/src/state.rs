@@ -1,6 +1,7 @@
 //! State that the handle and the driver of a socket share: the socket, and the wakers of the tasks that wait for the
 //! socket. Both are behind one lock. Tasks are woken only after the lock is released.
 
+use crate::background::Background;
 use crate::bound_listener::BoundListener;
 use crate::budget::Budget;
 use crate::context::Context;
@@ -32,6 +33,8 @@ pub(crate) struct Shared {
     pub(crate) budget: Budget,
     /// Number of operations of the handles that have completed since one of them yielded because of the [`Budget`].
     pub(crate) completed: AtomicU32,
+    /// Connections that have background work, which the tasks of this socket do one after the other.
+    pub(crate) background: Background,
     /// Process that runs the tasks of the socket.
     process: ProcessId,
 }
@@ -64,6 +67,8 @@ pub(crate) struct State {
     /// after each increment identifies the new attempt. By this number, the task of an attempt detects that the attempt
     /// was cancelled or replaced.
     dials: u64,
+    /// Number of exchanges with peers after their handshakes. Wraps around.
+    pub(crate) exchanges: u32,
     pub(crate) supervisor: Option<Waker>,
     /// Deadline of the socket at the last poll of the supervisor, the task that handles the socket's timeouts. If the
     /// deadline of the socket has changed since then, the supervisor is woken. `None` if the socket had no deadline.
@@ -136,6 +141,7 @@ impl Shared {
             hosted: BTreeMap::new(),
             actions: VecDeque::new(),
             dials: 0,
+            exchanges: 0,
             supervisor: None,
             armed: None,
             orphaned: false,
@@ -158,6 +164,7 @@ impl Shared {
             budget,
             process,
             completed: AtomicU32::new(0),
+            background: Background::default(),
         })
     }
 
@@ -221,6 +228,7 @@ impl Shared {
             if let Some(waker) = waker {
                 let _ = state.poll_link(pipe, waker);
             }
+            state.exchanges = state.exchanges.wrapping_add(u32::from(link.peer().is_some()));
             state.socket.exchange(pipe, link)
         })
     }

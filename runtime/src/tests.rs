@@ -5,7 +5,7 @@
 
 use crate::connection_task::{ConnectionTask, Owner};
 use crate::dial_task::DialTask;
-use crate::listener_task::{AcceptState, ListenGuard};
+use crate::listener_task::ListenGuard;
 use crate::supervisor::Supervisor;
 use crate::task::{Task, TaskState};
 use crate::{
@@ -17,7 +17,9 @@ use core::task::{Context, Poll, Waker};
 use sansmq_proto::address::TransportConfig;
 use sansmq_proto::kind::{Dealer, Kind, Pull, Push, Router};
 use sansmq_proto::socket::BindError;
-use sansmq_proto::{Action, Endpoint, Event, Instant, ListenerId, NetworkError, Options, PipeId, SessionBuffers};
+use sansmq_proto::{
+    Action, Endpoint, Event, Instant, ListenerId, NetworkError, Options, PipeId, SessionBuffers, Socket,
+};
 use std::io::{self, IoSlice};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -310,16 +312,105 @@ fn monitor_ends_when_runtime_with_connection_ends() {
     assert_eq!(pin!(monitor.next()).poll(&mut cx), Poll::Ready(None));
 }
 
+/// Stream of a peer that sends a READY command without end. Counts its reads.
+#[derive(Default)]
+struct EndlessHandshake {
+    sent: usize,
+    reads: Arc<AtomicUsize>,
+}
+
+impl PollStream for EndlessHandshake {
+    fn poll_read(&mut self, _: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
+        let mut opening = b"\xff\0\0\0\0\0\0\0\x01\x7f\x03\x01NULL".to_vec();
+        opening.resize(64, 0);
+        opening.extend(b"\x06\0\0\0\0\0\x01\0\0\x05READY");
+        for byte in &mut *buffer {
+            *byte = opening.get(self.sent).copied().unwrap_or(b'x');
+            self.sent += 1;
+        }
+        self.reads.fetch_add(1, Ordering::SeqCst);
+        Poll::Ready(Ok(buffer.len()))
+    }
+
+    fn poll_write_vectored(&mut self, _: &mut Context<'_>, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        Poll::Ready(Ok(slices.iter().map(|slice| slice.len()).sum()))
+    }
+
+    fn poll_close_write(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// Connection to a peer that sends a handshake without end, in an event loop that polls each ready task once in each
+/// iteration.
+struct Flood {
+    task: ConnectionTask<EndlessHandshake>,
+    wakes: Arc<CountingWaker>,
+    is_ready: bool,
+    reads: Arc<AtomicUsize>,
+}
+
+impl Flood {
+    fn new(tasks: &Tasks, listener: ListenerId) -> Self {
+        let stream = EndlessHandshake::default();
+        let reads = Arc::clone(&stream.reads);
+        let accepted = |socket: &mut Socket, now| socket.accepted(listener, ENDPOINT.parse().unwrap(), now);
+        let (pipe, connection) = tasks.driver.shared().with_time(accepted).unwrap();
+        let task = ConnectionTask::new(tasks.driver.clone(), Owner::Local(pipe), connection, stream);
+        Self { task, wakes: Arc::default(), is_ready: true, reads }
+    }
+
+    fn reads(&self) -> usize {
+        self.reads.load(Ordering::SeqCst)
+    }
+}
+
+/// Polls each task that was ready at the beginning once.
+fn iterate(floods: &mut [Flood]) {
+    for flood in &mut *floods {
+        flood.is_ready |= flood.wakes.0.swap(0, Ordering::SeqCst) > 0;
+    }
+    for flood in floods {
+        if core::mem::take(&mut flood.is_ready) {
+            let waker = Waker::from(Arc::clone(&flood.wakes));
+            let state = flood.task.poll(&mut Context::from_waker(&waker), &mut SessionBuffers::with_read_size(99));
+            flood.is_ready = state == TaskState::Runnable;
+            assert_ne!(state, TaskState::Finished);
+        }
+    }
+}
+
 #[test]
-fn listener_yields_after_sixteen_accepts() {
+fn connections_with_background_work_take_turns() {
     let (pull, mut tasks) = socket(Options::<Pull>::new(), &SocketContext::new());
     assert!(pin!(pull.bind(ENDPOINT)).poll(&mut Context::from_waker(Waker::noop())).is_pending());
-    let (_, mut listening) = tasks.next_listener();
-    let counter = Arc::new(CountingWaker::default());
-    let waker = Waker::from(Arc::clone(&counter));
-    for turns in 1..=3 {
-        let accepted = (0..1000).take_while(|_| listening.poll_next(&waker) == Poll::Ready(AcceptState::Open)).count();
-        assert_eq!((accepted, counter.0.load(Ordering::SeqCst)), (16, turns), "the listener yields and counter itself");
+    let (listener, _listening) = tasks.next_listener();
+    let mut floods: Vec<_> = (0..10).map(|_| Flood::new(&tasks, listener)).collect();
+    iterate(&mut floods);
+    let all = |floods: &[Flood]| floods.iter().map(Flood::reads).sum::<usize>();
+    assert_eq!(all(&floods), 10, "a new connection reads once");
+    for _ in 0..100 {
+        let before = all(&floods);
+        iterate(&mut floods);
+        assert!(all(&floods) <= before + 1, "one connection reads in each iteration");
+    }
+    let before = all(&floods);
+    for flood in &mut floods {
+        flood.is_ready = true;
+    }
+    iterate(&mut floods);
+    assert!(all(&floods) <= before + 1, "a connection that is woken for another reason does not read");
+    let reads: Vec<_> = floods.iter().map(Flood::reads).collect();
+    assert!(reads.iter().max().unwrap() - reads.iter().min().unwrap() <= 1 && reads[0] > 4, "{reads:?}");
+
+    // The end of a connection, with or without the turn, does not stop the others.
+    while floods.len() > 1 {
+        floods.remove(floods.len() / 2);
+        let before: Vec<_> = floods.iter().map(Flood::reads).collect();
+        for _ in 0..50 {
+            iterate(&mut floods);
+        }
+        assert!(floods.iter().zip(before).all(|(flood, before)| flood.reads() > before));
     }
 }
 

@@ -123,7 +123,7 @@ impl SessionFixture {
 
     /// Calls `turn` again and again, until the session waits for the stream or fails.
     pub fn settle(&mut self, stream: &mut TestStream) {
-        while self.turn(stream) == Ok(Turn::Again) {}
+        while matches!(self.turn(stream), Ok(Turn::Again | Turn::Background)) {}
     }
 }
 

@@ -112,9 +112,9 @@ pub struct Connection {
     /// the bytes that still wait there. [`wants_input`](Self::wants_input) adds the memory of the queue entries and of the
     /// vectors of their frames, and compares the sum with [`READ_AHEAD`].
     read_ahead: usize,
-    /// Number of commands in the latest input, including subscriptions that the peer sent as messages. A session limits
-    /// the size of its next read if this number is large.
-    commands: usize,
+    /// Work for input that was not queued for the application, since the last call of
+    /// [`take_unqueued_work`](Self::take_unqueued_work), in units of the [cost meter](cost).
+    unqueued_work: u64,
     outbox: Outbox,
     /// Random values for the handshake. Moved to the security mechanism when its handshake begins.
     fresh: HandshakeEntropy,
@@ -186,7 +186,7 @@ impl Connection {
             decoder: Decoder::new(),
             inbox: VecDeque::new(),
             read_ahead: 0,
-            commands: 0,
+            unqueued_work: 0,
             outbox,
             fresh,
             pending_auth: None,
@@ -350,7 +350,7 @@ impl Connection {
                     return Err(DecodeError::Flags(COMMAND).into());
                 }
                 Some(Item::Command(body)) => {
-                    self.commands += 1;
+                    self.count_unqueued(1, body.len() as u64);
                     self.command(Command::decode(&body)?, now)?;
                 }
             }
@@ -416,7 +416,7 @@ impl Connection {
             return;
         }
         let (changes, rest) = Subscription::split(message, self.config.only_first_subscribe);
-        self.commands += changes.len();
+        self.count_unqueued(changes.len() as u64, 0);
         self.inbox.extend(changes.into_iter().map(Inbound::Subscription));
         self.inbox.extend(rest.map(Inbound::Message));
     }
@@ -573,10 +573,15 @@ impl Connection {
         self.outbox.shrink();
     }
 
-    /// Returns the number of commands in the latest input that was passed to this connection, including subscriptions
-    /// that the peer sent as messages.
-    pub(crate) const fn commands(&self) -> usize {
-        self.commands
+    /// Returns the work since the last call for input that was not queued for the application, in units of the [cost
+    /// meter](cost): commands, subscriptions that the peer sent as messages, and messages that the socket dropped.
+    // High-water marks do not limit this work.
+    pub(crate) const fn take_unqueued_work(&mut self) -> u64 {
+        core::mem::replace(&mut self.unqueued_work, 0)
+    }
+
+    const fn count_unqueued(&mut self, frames: u64, bytes: u64) {
+        self.unqueued_work = self.unqueued_work.saturating_add(frames + bytes / cost::BYTES_PER_UNIT);
     }
 
     /// Records that `count` bytes were received at the time `now`. Heartbeats and [`wants_input`](Self::wants_input)
@@ -588,7 +593,6 @@ impl Connection {
             (self.read_ahead, self.decoder.vectors) = (0, 0);
         }
         self.read_ahead += count;
-        self.commands = 0;
         self.heartbeat.bytes_received(now);
     }
 
@@ -639,6 +643,10 @@ impl Link for Connection {
     #[inline]
     fn take(&mut self) -> Option<Inbound> {
         self.inbox.pop_front()
+    }
+
+    fn dropped(&mut self, messages: u64, bytes: u64) {
+        self.count_unqueued(messages, bytes);
     }
 
     fn finish(&mut self) {

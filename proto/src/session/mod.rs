@@ -73,6 +73,11 @@ pub enum Turn {
     /// sessions first, and then again for this session. The caller must not wait for the stream before this second
     /// call, because a poller may report no further event.
     Again,
+    /// Like [`Again`](Self::Again), but the work left is a handshake, or input that the application does not receive:
+    /// commands, subscriptions, dropped messages, and bytes after the end of the connection. No high-water mark limits
+    /// this work. So that many such peers do not delay the others, the caller should call `turn` for only one of these
+    /// sessions in each iteration of its loop, in turn.
+    Background,
 }
 
 /// Execution of a [`Connection`] over a [`Stream`]. Each call of [`turn`](Self::turn) writes output, reads input, and
@@ -135,9 +140,9 @@ enum ReadOutcome {
     Nothing,
     /// The session read bytes, or a signal interrupted the read. The call of [`Session::turn`] can continue.
     Progress,
-    /// The session read bytes, and more may be available. The call of [`Session::turn`] must nevertheless end now, so
-    /// that other sessions can run.
-    Yield,
+    /// The session read bytes that were not queued for the application, and more may be available. The call of
+    /// [`Session::turn`] must end now, with [`Turn::Background`].
+    Background,
 }
 
 /// Maximum number of rounds in one call of [`Session::turn`]. Each round writes the pending output and reads once.
@@ -148,12 +153,13 @@ const ROUNDS: usize = 4;
 // so that the sender can continue.
 const MAX_DIRECT_READ: usize = 16 << 10;
 
-/// Number of commands in one read above which the next read is limited to [`SMALL_READ`] bytes.
-const MANY_COMMANDS: usize = 32;
+/// Work for input that is not queued for the application, in units of the [cost meter](crate::cost), above which the next
+/// read is limited to [`SMALL_READ`] bytes. 32 commands reach it, or a large one.
+const MUCH_UNQUEUED_WORK: u64 = 32;
 
 /// Maximum size in bytes of a read during the handshake, and of the next read after a read that contained more than
-/// [`MANY_COMMANDS`] commands.
-// Commands and handshakes do not wait for the application, so back-pressure does not limit their work. Most handshakes
+/// [`MUCH_UNQUEUED_WORK`].
+// Such input and handshakes do not wait for the application, so back-pressure does not limit their work. Most handshakes
 // are shorter than this.
 const SMALL_READ: usize = 2 << 10;
 
@@ -245,8 +251,8 @@ impl Session {
             // room.
             let has_new_room = flushed && was_full && self.connection.has_room();
             let reports_writes = self.connection.take_written();
-            if read == ReadOutcome::Yield {
-                return Ok(Turn::Again);
+            if read == ReadOutcome::Background {
+                return Ok(Turn::Background);
             }
             if read == ReadOutcome::Nothing && !has_new_room && !reports_writes {
                 return Ok(Turn::Wait(Interest {
@@ -399,18 +405,18 @@ impl Session {
         }
     }
 
-    /// Sets the maximum size of the next read into the shared read buffer. If the input of the latest read contained
-    /// more than [`MANY_COMMANDS`] commands, the maximum becomes [`SMALL_READ`]; otherwise it doubles. The doubling
-    /// needs no bound, because the read buffer bounds each read.
+    /// Sets the maximum size of the next read into the shared read buffer. If the input since the last call caused more
+    /// than [`MUCH_UNQUEUED_WORK`], the maximum becomes [`SMALL_READ`]; otherwise it doubles. The doubling needs no bound,
+    /// because the read buffer bounds each read.
     ///
-    /// Returns [`ReadOutcome::Yield`] if the turn must end now, so that other sessions of the thread can run. This is
+    /// Returns [`ReadOutcome::Background`] if the turn must end now, so that other sessions of the thread can run. This is
     /// the case if more input is probably available (`is_full`), and the latest read belonged to the handshake
-    /// (`is_handshake`) or contained many commands. `is_full` is true if the read filled the space that it was allowed
-    /// to fill.
+    /// (`is_handshake`) or caused so much work. `is_full` is true if the read filled the space that it was allowed to
+    /// fill.
     fn adapt_read_limit(&mut self, is_handshake: bool, is_full: bool) -> ReadOutcome {
-        let has_many_commands = self.connection.commands() > MANY_COMMANDS;
-        self.read_limit = if has_many_commands { SMALL_READ } else { self.read_limit.saturating_mul(2) };
-        if is_full && (is_handshake || has_many_commands) { ReadOutcome::Yield } else { ReadOutcome::Progress }
+        let is_unqueued = self.connection.take_unqueued_work() > MUCH_UNQUEUED_WORK;
+        self.read_limit = if is_unqueued { SMALL_READ } else { self.read_limit.saturating_mul(2) };
+        if is_full && (is_handshake || is_unqueued) { ReadOutcome::Background } else { ReadOutcome::Progress }
     }
 
     /// Continues the orderly end of the connection: writes the rest of the output, closes the sending direction of
@@ -440,7 +446,7 @@ impl Session {
                 Ok(0) | Err(_) => return Err(reason),
             }
         }
-        Ok(Turn::Again)
+        Ok(Turn::Background)
     }
 }
 

@@ -10,7 +10,7 @@ use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::fmt;
-use core::ops::BitOr;
+use core::ops::{BitOr, Bound};
 
 /// Set of the sessions of a socket, for a hand-written event loop. For each pipe with a connection or a dial in
 /// progress, the set holds the stream, and a [`Session`] once the stream is connected.
@@ -23,6 +23,8 @@ pub struct SessionSet<S> {
     sessions: BTreeMap<PipeId, SetEntry<S>>,
     /// Read buffer and encoding buffers, which all sessions of the set share.
     buffers: SessionBuffers,
+    /// Pipe of the session that the latest [`turn`](Self::turn) continued after [`Turn::Background`].
+    background: Option<PipeId>,
 }
 
 struct SetEntry<S> {
@@ -41,7 +43,7 @@ enum Stage<S> {
 impl<S: Stream> SessionSet<S> {
     /// Creates an empty set of sessions.
     pub fn new() -> Self {
-        Self { sessions: BTreeMap::new(), buffers: SessionBuffers::new() }
+        Self { sessions: BTreeMap::new(), buffers: SessionBuffers::new(), background: None }
     }
 
     /// Adds the stream of a connection that `listener`, a listener of `socket`, has accepted. `from` is the address of
@@ -119,7 +121,7 @@ impl<S: Stream> SessionSet<S> {
             (Turn::Wait(interest), Stage::Connecting(Some(stream), ..) | Stage::Connected(stream, _)) => {
                 interest.flags(readable.clone(), writable.clone()).map(|flags| (pipe, stream, flags))
             }
-            (Turn::Again, _) | (_, Stage::Connecting(None, ..)) => None,
+            (Turn::Again | Turn::Background, _) | (_, Stage::Connecting(None, ..)) => None,
         })
     }
 
@@ -134,17 +136,32 @@ impl<S: Stream> SessionSet<S> {
     }
 
     /// Calls [`Session::turn`] once for each session that is new, has work left, has an expired timer, or was marked by
-    /// [`set_ready`](Self::set_ready). Also begins the dials that are new, and continues the dials that `set_ready` has
-    /// marked. Reports ended connections and failed dials to the socket.
+    /// [`set_ready`](Self::set_ready), but for only one of the sessions with [background](Turn::Background) work. Also
+    /// begins the dials that are new, and continues the dials that `set_ready` has marked. Reports ended connections and
+    /// failed dials to the socket.
     pub fn turn(&mut self, socket: &mut Socket, now: Instant) {
-        let is_due = |link: &SetEntry<S>| link.poll_timeout().is_some_and(|at| at <= now);
-        let due: Vec<_> = self.sessions.iter().filter(|(_, link)| is_due(link)).map(|(&pipe, _)| pipe).collect();
+        self.background = self.next_background();
+        let is_due = |pipe, link: &SetEntry<S>| match link.turn {
+            Turn::Background => self.background == Some(pipe) || link.session_timeout().is_some_and(|at| at <= now),
+            Turn::Again | Turn::Wait(_) => link.poll_timeout().is_some_and(|at| at <= now),
+        };
+        let due = self.sessions.iter().filter(|&(&pipe, link)| is_due(pipe, link)).map(|(&pipe, _)| pipe);
+        let due: Vec<_> = due.collect();
         for pipe in due {
             let link = self.sessions.remove(&pipe);
             if let Some(link) = link.and_then(|link| link.turn(pipe, socket, &mut self.buffers, now)) {
                 self.sessions.insert(pipe, link);
             }
         }
+    }
+}
+
+impl<S> SessionSet<S> {
+    /// Returns the next pipe with [background](Turn::Background) work, in turn.
+    fn next_background(&self) -> Option<PipeId> {
+        let later = self.background.map_or(Bound::Unbounded, Bound::Excluded);
+        let mut others = self.sessions.range((later, Bound::Unbounded)).chain(&self.sessions);
+        others.find(|(_, link)| link.turn == Turn::Background).map(|(&pipe, _)| pipe)
     }
 }
 
@@ -158,10 +175,17 @@ impl<S: Stream> SetEntry<S> {
 
     fn poll_timeout(&self) -> Option<Instant> {
         match (self.turn, &self.stage) {
-            (Turn::Again, _) => Some(Instant::ORIGIN),
+            (Turn::Again | Turn::Background, _) => Some(Instant::ORIGIN),
+            (Turn::Wait(_), _) => self.session_timeout(),
+        }
+    }
+
+    /// Returns the deadline of the session.
+    fn session_timeout(&self) -> Option<Instant> {
+        match &self.stage {
             // The socket limits the time of a dial.
-            (Turn::Wait(_), Stage::Connecting(..)) => None,
-            (Turn::Wait(_), Stage::Connected(_, session)) => session.poll_timeout(),
+            Stage::Connecting(..) => None,
+            Stage::Connected(_, session) => session.poll_timeout(),
         }
     }
 

@@ -115,6 +115,7 @@ impl Socket {
     #[inline]
     fn receive_batch(&mut self, id: PipeId, link: &mut impl Link) -> Result<(), ConnectionError> {
         let mut received = TrafficCount::default();
+        let dropped_before = self.pipes.stats.dropped.total();
         let mut changed = 0;
         let outcome = loop {
             if !self.pipes.may_deliver(id) {
@@ -146,6 +147,10 @@ impl Socket {
         };
         if received.messages > 0 {
             self.pipes.received(id, received);
+            let dropped = self.pipes.stats.dropped.total() - dropped_before;
+            if dropped > 0 {
+                link.dropped(dropped, received.bytes);
+            }
         }
         outcome
     }

@@ -161,7 +161,7 @@ impl Net {
         }
         match outcome {
             Ok(turn) => {
-                if turn == Turn::Again {
+                if matches!(turn, Turn::Again | Turn::Background) {
                     self.due.insert((node, pipe));
                 }
                 self.timers.set_or_clear((node, Some(pipe)), timeout);

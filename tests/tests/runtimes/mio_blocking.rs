@@ -196,7 +196,7 @@ fn last_dropped_socket_waits_for_all_within_one_linger() {
     assert!(begin.elapsed() < linger, "another socket is open, so no drop waits");
     drop(open);
     let elapsed = begin.elapsed();
-    assert!(elapsed >= linger && elapsed < 3 * linger, "{elapsed:?}");
+    assert!(elapsed >= linger && elapsed < 10 * linger, "{elapsed:?}");
 }
 
 #[test]

@@ -3,9 +3,12 @@
 
 use super::{SessionFixture, TestStream, pull_session};
 use sansmq_proto::connection::Link;
-use sansmq_proto::kind::Push;
-use sansmq_proto::{Instant, Message, Options, SessionBuffers, Turn};
+use sansmq_proto::entropy::SeededEntropy;
+use sansmq_proto::kind::{Pull, Push};
+use sansmq_proto::{Instant, Message, Options, SessionBuffers, SessionSet, Socket, Turn};
 use sansmq_tests::raw_peer::{command, frame, greeting, greeting_and_ready, property, ready};
+
+const NOW: Instant = Instant::ORIGIN;
 
 #[test]
 fn small_messages_are_batched_and_large_bodies_not_copied() {
@@ -37,7 +40,7 @@ fn command_flood_is_read_in_small_chunks() {
             while link.take().is_some() {}
             Ok(())
         });
-        (before - stream.input.len(), turn == Ok(Turn::Again))
+        (before - stream.input.len(), turn == Ok(Turn::Background))
     };
     stream.input.extend(greeting_and_ready("PUSH"));
     consume(&mut stream);
@@ -63,10 +66,45 @@ fn handshake_is_read_in_small_chunks() {
     let mut turn = |stream: &mut TestStream| session.turn(stream, &mut buffers, Instant::ORIGIN, |_| Ok(()));
     while stream.input.len() > 2 << 10 {
         let before = stream.input.len();
-        assert_eq!(turn(&mut stream), Ok(Turn::Again));
+        assert_eq!(turn(&mut stream), Ok(Turn::Background));
         // A read may be shorter at the end of a memory grant.
         assert!(before - stream.input.len() <= 2 << 10);
     }
-    while turn(&mut stream) == Ok(Turn::Again) {}
+    while matches!(turn(&mut stream), Ok(Turn::Again | Turn::Background)) {}
     assert!(session.connection().peer().is_some());
+}
+
+#[test]
+fn one_session_of_a_set_does_background_work_per_turn() {
+    let mut socket = Socket::new(Options::<Pull>::new(), SeededEntropy::new(1));
+    let listener = socket.bind("tcp://*:1".parse().unwrap());
+    socket.listening(listener, "tcp://1.1.1.1:1".parse().unwrap());
+    let mut sessions = SessionSet::new();
+    let size = 100_000;
+    let pipes: Vec<_> = (0..10)
+        .map(|_| {
+            let mut stream = TestStream::default();
+            stream.input.extend(greeting("NULL"));
+            stream.input.extend(ready("PUSH", &property("X-Long", &vec![b'x'; size])));
+            sessions.accepted(&mut socket, listener, "tcp://2.2.2.2:2".parse().unwrap(), stream, NOW).unwrap()
+        })
+        .collect();
+    sessions.turn(&mut socket, NOW);
+    let unread = |sessions: &SessionSet<TestStream>| {
+        pipes.iter().map(|&pipe| sessions.get(pipe).unwrap().input.len()).collect::<Vec<_>>()
+    };
+    assert!(unread(&sessions).iter().all(|unread| (1..size).contains(unread)), "a new session reads once");
+    let mut turns = 0;
+    while sessions.poll_timeout() == Some(NOW) {
+        let before = unread(&sessions);
+        sessions.turn(&mut socket, NOW);
+        let now = unread(&sessions);
+        assert!(before.iter().zip(&now).filter(|(before, now)| before > now).count() <= 1);
+        let spread = now.iter().max().unwrap() - now.iter().min().unwrap();
+        assert!(spread <= 4 << 10, "the sessions take turns: {now:?}");
+        turns += 1;
+    }
+    assert!(turns > 10 * size / (2 << 10), "{turns} turns");
+    assert_eq!(socket.stats().peers, 10);
+    assert_eq!(unread(&sessions), [0; 10], "all handshakes are complete");
 }

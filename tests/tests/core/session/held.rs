@@ -67,7 +67,10 @@ impl Seat {
 
     fn settle(&mut self) -> Result<(), ConnectionError> {
         let Self { socket, pipe, session, stream, buffers } = self;
-        while session.turn(stream, buffers, Instant::ORIGIN, |link| socket.exchange(*pipe, link))? == Turn::Again {}
+        while !matches!(
+            session.turn(stream, buffers, Instant::ORIGIN, |link| socket.exchange(*pipe, link))?,
+            Turn::Wait(_)
+        ) {}
         Ok(())
     }
 
