@@ -97,14 +97,15 @@ impl Context {
     }
 
     /// Creates a context with a limit, in bytes, of the memory that all its sockets together hold: in queues, in
-    /// connections, and for the properties of peers. There is no limit in a context that [`new`](Self::new) creates, and in
+    /// connections, and for the properties and subscriptions of peers. There is no limit in a context that [`new`](Self::new) creates, and in
     /// the global context; libzmq has no such limit.
     ///
     /// While the sockets hold more, a queue of a peer with 64 KiB or more is full: the socket stops reading from the peer, or
     /// handles a message to send as the socket type specifies for a full queue. A connection with an incomplete message of
-    /// more than 64 KiB ends with [`ConnectionError::MemoryLimit`](sansmq_proto::ConnectionError::MemoryLimit). Other peers
-    /// are served as usual, so the limit can be exceeded by about 128 KiB and two messages per peer; `max_peers` bounds this
-    /// excess. Over `inproc`, the limit can also be exceeded by the outgoing queue of a peer that is busy.
+    /// more than 64 KiB ends with [`ConnectionError::MemoryLimit`](sansmq_proto::ConnectionError::MemoryLimit), as does that of
+    /// a peer which adds a subscription to others that hold 64 KiB. Other peers are served as usual, so the limit can be
+    /// exceeded by about 192 KiB and two messages per peer; `max_peers` bounds this excess. Over `inproc`, the limit can also
+    /// be exceeded by the outgoing queue of a peer that is busy, and by the messages under way, at most 32.
     pub fn with_memory_limit(bytes: usize) -> Self {
         let context = Self::new();
         context.registry().budget = Some(Arc::new(MemoryBudget::new(bytes)));

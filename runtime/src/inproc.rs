@@ -79,14 +79,24 @@ impl Lane {
         self.queue.len() < self.max_messages && (self.max_bytes >= AMPLE || self.has_byte_room())
     }
 
+    /// Returns the memory in bytes that the lane holds.
+    fn held_bytes(&self) -> u64 {
+        let unused = self.queue.capacity() - self.queue.len();
+        self.message_bytes() + (unused * size_of::<Inbound>()) as u64
+    }
+
     /// Returns true if the messages in the lane hold fewer bytes than the receiving socket has room for.
     #[inline(never)]
     fn has_byte_room(&self) -> bool {
+        self.message_bytes() < self.max_bytes
+    }
+
+    fn message_bytes(&self) -> u64 {
         let sizes = self.queue.iter().map(|item| match item {
             Inbound::Message(message) => message.held_bytes() as u64,
             Inbound::Subscription(_) => 0,
         });
-        sizes.sum::<u64>() < self.max_bytes
+        sizes.sum()
     }
 }
 
@@ -114,6 +124,12 @@ impl End {
     /// socket must notify it of messages.
     pub(crate) fn reader(&self) -> Arc<Reader> {
         Arc::clone(&self.wire.readers[1 - self.side])
+    }
+
+    /// Returns the memory in bytes of the messages that this socket has sent and the other has not taken yet, and the unused
+    /// memory of their queue.
+    pub(crate) fn held_bytes(&self) -> u64 {
+        self.wire.lock()[self.side].held_bytes()
     }
 
     fn lock(&self) -> Locked<'_> {

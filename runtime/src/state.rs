@@ -425,6 +425,11 @@ impl State {
         self.tasks.get_mut(pipe.index()).filter(|task| task.pipe == pipe).map(|task| &mut task.end)
     }
 
+    /// Returns the memory in bytes of the messages that this socket has sent over `inproc` and that are under way.
+    pub(crate) fn held_inproc(&self) -> u64 {
+        self.tasks.iter().filter_map(|task| task.end.as_ref()).map(End::held_bytes).sum()
+    }
+
     /// Stores `end`, this socket's end of a new `inproc` connection, for `pipe`.
     pub(crate) fn attach(&mut self, pipe: PipeId, end: End) {
         self.socket.set_reader(pipe, end.reader());

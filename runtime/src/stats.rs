@@ -1,17 +1,29 @@
 //! Methods of [`Handle`] that return statistics of a socket and its peers.
 
 use crate::handle::Handle;
+use crate::inproc::End;
 use sansmq_proto::kind::Kind;
 use sansmq_proto::socket::{PeerStats, SocketStats};
 
 impl<T: Kind> Handle<T> {
     /// Returns the counters and queue lengths of the socket; see [`Socket::stats`](sansmq_proto::Socket::stats).
     pub fn stats(&self) -> SocketStats {
-        self.shared().with(|state| state.socket.stats())
+        self.shared().with(|state| {
+            let mut stats = state.socket.stats();
+            stats.held.connections += state.held_inproc();
+            stats
+        })
     }
 
     /// Returns the counters and queue lengths of each peer.
     pub fn peer_stats(&self) -> Vec<PeerStats> {
-        self.shared().with(|state| state.socket.peer_stats().collect())
+        self.shared().with(|state| {
+            let mut stats: Vec<PeerStats> = state.socket.peer_stats().collect();
+            for peer in &mut stats {
+                let end = state.end(peer.pipe).and_then(|end| end.as_ref());
+                peer.held.connections += end.map_or(0, End::held_bytes);
+            }
+            stats
+        })
     }
 }

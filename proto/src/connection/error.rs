@@ -192,10 +192,10 @@ pub enum ConnectionError {
         limit: usize,
     },
     /// The sockets with the same memory budget hold more memory than its limit allows, and the incomplete message of this
-    /// peer more than 64 KiB.
+    /// peer more than 64 KiB; or its subscriptions, and the peer has added one.
     #[error(
-        "all sockets together hold more than the limit of {limit} bytes, and the peer has sent a part of a large message; see \
-         `Context::with_memory_limit`"
+        "all sockets together hold more than the limit of {limit} bytes, and the peer has sent a part of a large message, or \
+         many subscriptions; see `Context::with_memory_limit`"
     )]
     MemoryLimit {
         /// Limit of the memory that the sockets hold together, in bytes.

@@ -26,8 +26,8 @@
 //! Sockets may share a [`MemoryBudget`]. Each pipe and each connection adds the change of what it holds since it did so last,
 //! once per exchange or turn and only if the change has at least [`STEP`] bytes; messages do not touch the shared counter.
 //! While more is held than the limit, the high-water marks in bytes of all peers fall to [`FLOOR`], and a connection ends
-//! when its incomplete message holds more than that. So the limit can be exceeded by [`FLOOR`] and one message per peer,
-//! but a peer that holds less is served as usual, and no socket must wait for another: each peer that waits has messages of
+//! when its incomplete message holds more than that, or when its peer adds a subscription to others that do. So the limit
+//! can be exceeded by three times [`FLOOR`] and two messages per peer, but a peer that holds less is served as usual, and no socket must wait for another: each peer that waits has messages of
 //! its own to be received or sent.
 
 use super::ConnectionError;
@@ -136,6 +136,17 @@ impl Ledger {
     /// Returns the memory in bytes that handshakes hold, and the properties that connected peers have sent.
     pub(crate) fn handshake_bytes(&self) -> usize {
         self.handshakes.load(Ordering::Relaxed)
+    }
+}
+
+#[cfg(feature = "meter")]
+impl Ledger {
+    /// Returns the maximum memory in bytes that the handshakes of a socket with this number of peers may hold.
+    pub(crate) const fn handshake_limit(&self, peers: usize) -> usize {
+        // A connection is rejected only after its input is stored: one command of the maximum size, and the buffers that
+        // grow with it.
+        const LAST: usize = 1 << 20;
+        self.max_handshake_bytes.saturating_add(peers * FREE + LAST)
     }
 }
 

@@ -164,6 +164,15 @@ impl Frame {
         }
     }
 
+    /// Replaces the frame by a copy if its bytes may be a part of a read buffer.
+    pub(crate) fn copy_out_of_blocks(&mut self) {
+        // A longer body has a block of its own.
+        const READ_BUFFER: usize = 32 << 10;
+        if matches!(&self.0, Repr::Shared(bytes, held) if bytes.len() == *held && *held <= READ_BUFFER) {
+            *self = Self::copy_from_slice(self);
+        }
+    }
+
     /// Returns the bytes as reference-counted [`Bytes`]. Copies them only if they are stored inline.
     pub fn into_bytes(self) -> Bytes {
         match self.0 {

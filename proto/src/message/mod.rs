@@ -209,6 +209,17 @@ impl Message {
         }
     }
 
+    /// Replaces the frames that may be small parts of a larger block by copies. The message then holds no more memory than
+    /// [`held_bytes`](Self::held_bytes) counts.
+    pub(crate) fn copy_out_of_blocks(&mut self) {
+        match &mut self.0 {
+            Frames::One(frame) => frame.copy_out_of_blocks(),
+            Frames::Many(frames, _) => frames.iter_mut().for_each(Frame::copy_out_of_blocks),
+            // Only messages to send are shared.
+            Frames::Shared(_) => {}
+        }
+    }
+
     /// Returns the frame at `index`, counted from zero, or `None` if the message has fewer frames.
     pub fn get(&self, index: usize) -> Option<&Frame> {
         self.frames().get(index)

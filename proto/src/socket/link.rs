@@ -2,7 +2,7 @@
 //! transport is a [`Connection`](crate::Connection), or the other socket of an `inproc` connection.
 
 use super::Socket;
-use crate::connection::{ConnectionError, Inbound, Link, Peer};
+use crate::connection::{ConnectionError, FLOOR, Inbound, Link, Peer};
 use crate::cost;
 use crate::message::{Frame, Message};
 use crate::socket::effects::Effects;
@@ -69,11 +69,28 @@ impl Socket {
                 self.effects |= self.pattern.on_room(&mut self.pipes, id);
             }
         }
-        self.pipes.count_held(id);
+        if self.pipes.budget().is_some() {
+            self.count_held(id)?;
+        }
         if is_draining && self.pipes.outgoing_len(id) == 0 {
             link.finish();
         }
         Ok(())
+    }
+
+    /// Counts the memory that a pipe and the subscriptions of its peer hold in the budget of the socket. Returns an error if
+    /// the limit of the budget is exceeded, and the peer has added subscriptions beyond the memory that each peer may hold.
+    #[inline(never)]
+    fn count_held(&mut self, id: PipeId) -> Result<(), ConnectionError> {
+        let subscriptions = self.pattern.held_subscriptions_of(id);
+        let before = self.pipes.set_subscriptions(id, subscriptions);
+        self.pipes.count_held(id);
+        match self.pipes.budget() {
+            Some(budget) if subscriptions > before.max(FLOOR) && budget.is_exceeded() => {
+                Err(ConnectionError::MemoryLimit { limit: budget.limit() })
+            }
+            Some(_) | None => Ok(()),
+        }
     }
 
     /// Marks the pipe `id` as ready, because the properties of `peer` are known and the socket admits the peer, and emits
@@ -117,6 +134,7 @@ impl Socket {
         let mut received = TrafficCount::default();
         let dropped_before = self.pipes.stats.dropped.total();
         let mut changed = 0;
+        let queued = self.pipes.incoming_len(id);
         let outcome = loop {
             if !self.pipes.may_deliver(id) {
                 break Ok(());
@@ -147,9 +165,14 @@ impl Socket {
         };
         if received.messages > 0 {
             self.pipes.received(id, received);
-            let dropped = self.pipes.stats.dropped.total() - dropped_before;
-            if dropped > 0 {
-                link.dropped(dropped, received.bytes);
+            let kept = self.pipes.incoming_len(id).saturating_sub(queued);
+            if kept as u64 != received.messages {
+                // The messages of a batch may share a read buffer. It would stay allocated for those that were not dropped.
+                self.pipes.copy_out_of_blocks(id, usize::try_from(received.messages).unwrap_or(usize::MAX));
+                let dropped = self.pipes.stats.dropped.total() - dropped_before;
+                if dropped > 0 {
+                    link.dropped(dropped, received.bytes);
+                }
             }
         }
         outcome

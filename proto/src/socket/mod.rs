@@ -217,9 +217,9 @@ impl Socket {
     /// While the sockets hold more than the limit, a queue of a peer with 64 KiB or more is full, as at
     /// [`recv_hwm_bytes`](crate::Options::recv_hwm_bytes) and [`send_hwm_bytes`](crate::Options::send_hwm_bytes), and a
     /// connection with an incomplete message of more than 64 KiB ends with
-    /// [`ConnectionError::MemoryLimit`](crate::ConnectionError::MemoryLimit). Other peers are served as usual. So the limit
-    /// can be exceeded by about 128 KiB and two messages per peer. The memory of subscriptions is not counted; see
-    /// [`max_subscriptions`](crate::Options::max_subscriptions).
+    /// [`ConnectionError::MemoryLimit`](crate::ConnectionError::MemoryLimit), as does the connection of a peer that adds a
+    /// subscription to others which hold 64 KiB. Other peers are served as usual. So the limit can be exceeded by about 192
+    /// KiB and two messages per peer. The messages under way over `inproc` are not counted, at most 32 in each direction.
     pub fn set_memory_budget(&mut self, budget: Arc<MemoryBudget>) {
         self.pipes.set_budget(Arc::clone(&budget));
         self.ledger = Arc::new(Ledger::new(self.settings.admission.handshake_bytes, Some(budget)));
@@ -515,6 +515,22 @@ impl Socket {
             stats.held.subscriptions = self.pattern.held_subscriptions_of(stats.pipe) as u64;
             stats
         })
+    }
+}
+
+/// Check of the counted memory, for tests.
+#[cfg(feature = "meter")]
+impl Socket {
+    /// Checks that the memory which the queues count is the memory that their messages hold, and that it is within the
+    /// limits of the options. Returns the number of messages that were visited.
+    ///
+    /// # Panics
+    /// If the memory is counted wrongly, or is above a limit.
+    pub fn assert_held(&self) -> usize {
+        let handshakes = self.ledger.handshake_bytes();
+        let limit = self.ledger.handshake_limit(self.pipes.len());
+        assert!(handshakes <= limit, "handshakes hold {handshakes} bytes, at most {limit} are allowed");
+        self.pipes.assert_held()
     }
 }
 

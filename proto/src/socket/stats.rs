@@ -127,15 +127,17 @@ pub struct PeerStats {
 #[non_exhaustive]
 pub struct HeldMemory {
     /// Memory of the outgoing queues: messages that wait to be sent ([`Message::held_bytes`]), and unused memory of the
-    /// queues. A message that waits for several peers counts for each of them.
+    /// queues. A message that waits for several peers counts for each of them. For a socket, unused memory that all its
+    /// queues share is included: at most 576 KiB.
     pub outgoing: u64,
     /// Memory of the incoming queues: messages that wait for the application.
     pub incoming: u64,
     /// Memory of connections: partly received messages and handshakes, messages that were read ahead of a full queue,
-    /// messages that are under way, and the properties that peers have sent. Over `inproc` always 0: at most 32 messages
-    /// are then under way.
+    /// messages that are under way, and the properties that peers have sent. Over `inproc` the messages under way to the
+    /// peer, at most 32.
     pub connections: u64,
-    /// Memory of the subscriptions that the peers of a publisher have sent. For a single peer estimated, because peers
+    /// Memory of the subscriptions that the peers of a publisher have sent, or of the groups that the peers of a RADIO have
+    /// joined. For a single peer estimated, because peers
     /// share the memory of equal prefixes.
     pub subscriptions: u64,
 }

@@ -43,6 +43,14 @@ impl Pipes {
         self.get(id).map_or(no_limit, |pipe| pipe.incoming.room(self.recv_hwm))
     }
 
+    /// Copies the last `count` messages in the incoming queue of the pipe `id` out of the read buffers of which they may be
+    /// a small part.
+    pub(crate) fn copy_out_of_blocks(&mut self, id: PipeId, count: usize) {
+        if let Some(pipe) = self.get_mut(id) {
+            pipe.incoming.copy_out_of_blocks(count);
+        }
+    }
+
     /// Sets `peer` as the sender of the messages that arrive at the pipe `id` from now on.
     pub(crate) fn set_sender(&mut self, id: PipeId, peer: &Arc<Peer>) {
         if let Some(pipe) = self.get_mut(id) {

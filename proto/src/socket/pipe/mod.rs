@@ -82,8 +82,10 @@ pub(crate) struct Pipe {
     opening: u64,
     /// Counter of the messages that the present connection has written; `None` without a ready connection.
     transit: Option<Transit>,
-    /// Memory of the queues in the budget of the socket.
+    /// Memory of the queues and subscriptions in the budget of the socket.
     share: Share,
+    /// Memory in bytes of the subscriptions of the peer, as counted in the budget. Always 0 without a budget.
+    subscriptions: usize,
     /// Counters of the present connection, ready or not; `None` without a connection, and over `inproc`.
     connection: Option<Arc<Written>>,
     /// Position of the first message for which a flush waits, counted over all connections; `None` if no flush waits.
@@ -208,6 +210,7 @@ impl Pipes {
             opening: 0,
             transit: None,
             share: Share::new(self.budget.clone()),
+            subscriptions: 0,
             connection: None,
             flush_at: None,
             state,
@@ -346,7 +349,7 @@ impl Pipes {
         self.budget.as_ref()
     }
 
-    /// Counts the memory that the queues of a pipe hold in the budget of the socket, and lowers the high-water marks in
+    /// Counts the memory that a pipe holds in the budget of the socket, and lowers the high-water marks in
     /// bytes while the limit of the budget is exceeded.
     #[inline]
     pub(crate) fn count_held(&mut self, id: PipeId) {
@@ -359,11 +362,17 @@ impl Pipes {
     fn count_held_now(&mut self, id: PipeId) {
         if let Some(pipe) = self.get_mut(id) {
             let held = pipe.outgoing.held_bytes() + pipe.incoming.held_bytes();
-            pipe.share.set(usize::try_from(held).unwrap_or(usize::MAX));
+            pipe.share.set(usize::try_from(held).unwrap_or(usize::MAX).saturating_add(pipe.subscriptions));
         }
         let Some(budget) = &self.budget else { return };
         let limit = if budget.is_exceeded() { FLOOR } else { usize::MAX };
         [self.send_hwm, self.recv_hwm] = self.marks.map(|mark| mark.lowered(limit));
+    }
+
+    /// Sets the memory in bytes of the subscriptions of a peer, which [`count_held`](Self::count_held) counts. Returns the
+    /// memory that was set before.
+    pub(crate) fn set_subscriptions(&mut self, id: PipeId, bytes: usize) -> usize {
+        self.get_mut(id).map_or(0, |pipe| core::mem::replace(&mut pipe.subscriptions, bytes))
     }
 
     /// Counts the memory of a pipe without a connection. The next message that is queued then requests this again.

@@ -126,10 +126,13 @@ impl Pipes {
         }
     }
 
-    /// Drops the subscription changes that the pipe `id` queued for a connection that has ended.
+    /// Drops the subscription changes that the pipe `id` queued for a connection that has ended, and no longer counts the
+    /// subscriptions of its peer.
     pub(crate) fn clear_subscriptions(&mut self, id: PipeId) {
         if let Some(pipe) = self.get_mut(id) {
             pipe.subscription_changes.clear();
+            pipe.subscriptions = 0;
+            self.count_held(id);
         }
     }
 

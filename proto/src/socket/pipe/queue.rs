@@ -32,6 +32,11 @@ impl SpareBuffers {
     const BUFFERS: usize = 2;
     /// Maximum capacity, in messages, of an unused buffer that the socket holds. A larger unused buffer is freed.
     const MESSAGES: usize = 4096;
+
+    /// Returns the memory that the buffers hold, in bytes.
+    pub(crate) fn held_bytes(&self) -> u64 {
+        self.0.iter().map(|buffer| (buffer.capacity() * size_of::<Message>()) as u64).sum()
+    }
 }
 
 /// Queue of messages with the total of their bytes, and the memory that they hold.
@@ -147,6 +152,12 @@ impl Queue {
         self.messages.iter()
     }
 
+    /// Copies the last `count` messages out of read buffers, of which they may be a small part.
+    pub(crate) fn copy_out_of_blocks(&mut self, count: usize) {
+        // The counts stay the same: such a frame counts with its own size.
+        self.messages.iter_mut().rev().take(count).for_each(Message::copy_out_of_blocks);
+    }
+
     pub(crate) fn drop_front(&mut self, count: usize) {
         if count == self.messages.len() {
             return self.clear();
@@ -195,6 +206,19 @@ impl Queue {
         if buffers.0.len() < SpareBuffers::BUFFERS && buffer.capacity() <= SpareBuffers::MESSAGES {
             buffers.0.push(buffer);
         }
+    }
+
+    /// Checks that the counts of the queue are those of its messages, and that the messages hold at most `more` bytes in
+    /// addition to the mark and the largest two messages. Returns the number of messages.
+    #[cfg(feature = "meter")]
+    pub(crate) fn assert_held(&self, mark: HighWaterMark, more: u64) -> usize {
+        let held = |message: &Message| message.held_bytes() as u64;
+        let sum = self.messages.iter().map(held).sum::<u64>();
+        assert_eq!(self.held, sum, "bytes that the queue counts, and bytes that its messages hold");
+        let largest = self.messages.iter().map(held).max().unwrap_or(0);
+        let limit = mark.bytes.saturating_add(2 * largest).saturating_add(more);
+        assert!(sum <= limit, "the messages of a queue hold {sum} bytes, at most {limit} are allowed");
+        self.messages.len()
     }
 
     /// Returns the capacity of the buffer of this queue, in messages.

@@ -32,6 +32,7 @@ impl Pipes {
             stats.incoming += pipe.incoming.tally();
             stats.held += pipe.held();
         }
+        stats.held.outgoing += self.buffers.held_bytes();
         stats
     }
 
@@ -44,6 +45,24 @@ impl Pipes {
         cost::requested(self.slots.len());
         let slots = self.slots.iter().zip(0..);
         slots.filter_map(|(slot, index)| Some((PipeId { index, generation: slot.generation }, slot.pipe.as_ref()?)))
+    }
+}
+
+#[cfg(feature = "meter")]
+impl Pipes {
+    /// Maximum memory in bytes by which the messages of a lost connection, which return to their queue, may exceed the
+    /// high-water mark: what a connection accepts before it is full, without its last message.
+    const RETURNED: u64 = 512 << 10;
+
+    /// Checks the counts of all queues; see [`Socket::assert_held`](crate::Socket::assert_held).
+    pub(crate) fn assert_held(&self) -> usize {
+        let [send_hwm, recv_hwm] = self.marks;
+        let pipes = self.slots.iter().filter_map(|slot| slot.pipe.as_ref());
+        let visited = pipes.map(|pipe| {
+            let sent = pipe.outgoing.assert_held(send_hwm, Self::RETURNED);
+            sent + pipe.incoming.assert_held(recv_hwm, 0)
+        });
+        visited.sum()
     }
 }
 

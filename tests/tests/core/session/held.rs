@@ -5,11 +5,11 @@ use super::accepted;
 use allocation_counter::measure;
 use sansmq_proto::connection::{MemoryBudget, Outbox};
 use sansmq_proto::entropy::SeededEntropy;
-use sansmq_proto::kind::{Kind, Pair, Pub, Pull, Push};
+use sansmq_proto::kind::{Kind, Pair, Pub, Pull, Push, Radio, Sub};
 use sansmq_proto::socket::HeldMemory;
 use sansmq_proto::{
-    Connection, ConnectionError, Frame, Instant, Message, Options, PipeId, Session, SessionBuffers, Socket, Stream,
-    StreamError, Turn,
+    Action, Connection, ConnectionError, Frame, Instant, Message, Options, PipeId, Session, SessionBuffers, Socket,
+    Stream, StreamError, Turn,
 };
 use sansmq_tests::raw_peer::{MORE, command, frame, greeting, greeting_and_ready, head, property, ready};
 use std::sync::Arc;
@@ -67,11 +67,16 @@ impl Seat {
 
     fn settle(&mut self) -> Result<(), ConnectionError> {
         let Self { socket, pipe, session, stream, buffers } = self;
-        while !matches!(
-            session.turn(stream, buffers, Instant::ORIGIN, |link| socket.exchange(*pipe, link))?,
-            Turn::Wait(_)
-        ) {}
-        Ok(())
+        loop {
+            let turn = session.turn(stream, buffers, Instant::ORIGIN, |link| socket.exchange(*pipe, link))?;
+            let mut is_idle = matches!(turn, Turn::Wait(_));
+            while let Some(action) = socket.poll_action() {
+                is_idle &= !matches!(action, Action::Service(_));
+            }
+            if is_idle {
+                return Ok(());
+            }
+        }
     }
 
     fn held(&self) -> HeldMemory {
@@ -147,6 +152,20 @@ fn small_part_of_a_block_does_not_keep_the_block() {
     let counts = seat.receive(block.repeat(500));
     assert_eq!(seat.socket.stats().incoming.messages, 500);
     assert_agree(counts, "500 bodies of 1200 bytes");
+}
+
+/// A block of input with one body that matches a subscription, and many that are dropped.
+#[test]
+fn message_that_a_sub_keeps_does_not_keep_the_block() {
+    let mut seat = Seat::new(Options::<Sub>::new().recv_hwm(0).recv_hwm_bytes(0), greeting_and_ready("PUB"));
+    seat.socket.subscribe("kept").unwrap();
+    seat.stream.is_full = false;
+    seat.settle().unwrap();
+    let kept = [b"kept", &[7; 1200][..]].concat();
+    let block = [frame(0, &kept), frame(0, &[7; 1200]).repeat(25)].concat();
+    let counts = seat.receive(block.repeat(500));
+    assert_eq!(seat.socket.stats().incoming.messages, 500);
+    assert_agree(counts, "500 bodies of 1204 bytes");
 }
 
 #[test]
@@ -237,6 +256,21 @@ fn subscriptions_agree_with_the_allocator() {
 }
 
 #[test]
+fn groups_agree_with_the_allocator() {
+    for len in [5, 40, 250] {
+        let mut seat = Seat::new(Options::<Radio>::new(), greeting_and_ready("DISH"));
+        let joins = (0..8000).map(|number| command("JOIN", format!("{number:0len$}").as_bytes()));
+        assert_agree(seat.receive(joins.flatten().collect()), &format!("groups of {len} bytes"));
+        let peer = seat.socket.peer_stats().next().unwrap().held.subscriptions;
+        assert_eq!(peer, seat.held().subscriptions);
+        let leaves = (0..8000).map(|number| command("LEAVE", format!("{number:0len$}").as_bytes()));
+        seat.stream = Stalled { input: leaves.flatten().collect(), ..Stalled::default() };
+        seat.settle().unwrap();
+        assert_eq!(seat.held().subscriptions, 0);
+    }
+}
+
+#[test]
 fn emptied_queues_hold_nothing() {
     let mut seat = Seat::new(Options::<Pair>::new(), greeting_and_ready("PAIR"));
     let before = seat.held();
@@ -249,8 +283,10 @@ fn emptied_queues_hold_nothing() {
     while seat.socket.recv().is_ok() {}
     seat.stream.is_full = false;
     seat.settle().unwrap();
-    let left = seat.held().total() - before.total();
+    let left = seat.socket.peer_stats().next().unwrap().held.total() - before.total();
     assert!(left <= 64 * 72 * 2, "unused memory of two idle queues: {left}");
+    let shared = seat.held().total() - before.total() - left;
+    assert!(shared > 0 && shared <= 2 * 4096 * 72, "unused memory that the queues share: {shared}");
 }
 
 #[test]
@@ -271,6 +307,48 @@ fn incomplete_message_ends_its_connection_above_the_budget() {
             assert!(budget.held_bytes() < 300 << 10);
         }
         drop(seat);
+        assert_eq!(budget.held_bytes(), 0);
+    }
+}
+
+/// Socket with a budget, and a peer that has sent the bytes `hello`.
+fn limited<T: Kind>(options: Options<T>, hello: Vec<u8>, budget: &Arc<MemoryBudget>) -> Seat {
+    let mut socket = Socket::new(options, SeededEntropy::new(1));
+    socket.set_memory_budget(Arc::clone(budget));
+    let listener = socket.bind("tcp://*:1".parse().unwrap());
+    let (pipe, connection) = socket.accepted(listener, "tcp://peer:1".parse().unwrap(), Instant::ORIGIN).unwrap();
+    Seat::of((socket, pipe, connection), hello)
+}
+
+#[test]
+fn further_subscription_ends_its_connection_above_the_budget() {
+    const LIMIT: usize = 256 << 10;
+    let subscribe = |count: u32| (0..count).flat_map(|number| command("SUBSCRIBE", &number.to_be_bytes().repeat(4)));
+    let join = |count: u32| (0..count).flat_map(|number| command("JOIN", &number.to_be_bytes().repeat(4)));
+    for is_radio in [false, true] {
+        let budget = Arc::new(MemoryBudget::new(LIMIT));
+        let seat = || {
+            if is_radio {
+                limited(Options::<Radio>::new(), greeting_and_ready("DISH"), &budget)
+            } else {
+                limited(Options::<Pub>::new(), greeting_and_ready("SUB"), &budget)
+            }
+        };
+        let input = |count| if is_radio { join(count).collect() } else { subscribe(count).collect::<Vec<_>>() };
+        let [mut greedy, mut modest] = [seat(), seat()];
+        greedy.stream = Stalled { input: input(8000), ..Stalled::default() };
+        assert_eq!(greedy.settle(), Err(ConnectionError::MemoryLimit { limit: LIMIT }));
+        // Changes that were read ahead are dropped with the connection.
+        assert!(budget.held_bytes() > 64 << 10 && budget.held_bytes() < 2 * LIMIT, "{} bytes", budget.held_bytes());
+        modest.stream = Stalled { input: input(100), ..Stalled::default() };
+        assert_eq!(modest.settle(), Ok(()));
+        let Seat { mut socket, pipe, session, .. } = greedy;
+        let reason = ConnectionError::MemoryLimit { limit: LIMIT };
+        socket.disconnected(pipe, session.into_connection(), &reason, Instant::ORIGIN);
+        assert!(budget.held_bytes() < 32 << 10, "{} bytes", budget.held_bytes());
+        modest.stream = Stalled { input: input(500), ..Stalled::default() };
+        assert_eq!(modest.settle(), Ok(()));
+        drop(modest);
         assert_eq!(budget.held_bytes(), 0);
     }
 }
