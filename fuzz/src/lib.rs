@@ -5,6 +5,7 @@ use sansmq_proto::cost::{self, Check};
 
 mod connection;
 mod handshake;
+mod memory;
 mod options;
 mod proxies;
 mod publisher;

@@ -1,6 +1,7 @@
 //! Fuzz target for the subscriptions at a publisher: floods of changes, long prefixes, reconnects.
 
 use super::bounded;
+use super::memory::Allocated;
 use arbitrary::{Arbitrary, Unstructured};
 use sansmq_proto::connection::{ConnectionConfig, Link, Outbound, Subscription};
 use sansmq_proto::entropy::SeededEntropy;
@@ -67,6 +68,9 @@ const MAX_BYTES: usize = 4 << 20;
 
 const MAX_OPS: usize = 60;
 
+/// Maximum memory in bytes of the connections, which are not counted without sessions.
+const BUFFERS: usize = 64 << 10;
+
 struct World {
     socket: Socket,
     links: [LinkedPeer; 2],
@@ -82,14 +86,19 @@ struct LinkedPeer {
 }
 
 /// Checks that no peer can cause unbounded work with its subscriptions, and that the publisher has no subscriptions after all
-/// peers have disconnected.
+/// peers have disconnected, and that it counts the memory of its subscriptions.
 pub fn publisher(data: &[u8]) {
     let _bounded = bounded(data);
     let Ok(scenario) = Scenario::arbitrary_take_rest(Unstructured::new(data)) else { return };
-    let mut world = World::new(&scenario);
+    let mut allocated = Allocated::default();
+    let mut world = allocated.during(|| World::new(&scenario));
     for &op in scenario.ops.iter().take(MAX_OPS) {
-        world.apply(op);
-        world.run();
+        allocated.during(|| {
+            world.apply(op);
+            world.run();
+            world.shrink();
+        });
+        world.check_held(&allocated);
     }
     for at in 0..2 {
         world.cut(at);
@@ -231,6 +240,19 @@ impl World {
         }
     }
 
+    /// Frees the memory that the connections keep for later input and output.
+    fn shrink(&mut self) {
+        for LinkedPeer { link, peer, .. } in &mut self.links {
+            link.iter_mut().for_each(Connection::shrink);
+            peer.shrink();
+        }
+    }
+
+    fn check_held(&self, allocated: &Allocated) {
+        allocated.assert_counted(self.socket.stats().held.total(), (1, 2), BUFFERS);
+        self.socket.assert_held();
+    }
+
     fn pump(&mut self, at: usize) {
         let Self { socket, links, now, .. } = self;
         let LinkedPeer { pipe, link: slot, peer } = &mut links[at];
@@ -259,6 +281,8 @@ impl World {
             && let Some(link) = slot.take()
         {
             socket.disconnected(*pipe, link, &error, *now);
+            // The peer may have more to send.
+            *peer = subscriber();
         }
     }
 }

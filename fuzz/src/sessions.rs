@@ -3,6 +3,7 @@
 
 use super::bounded;
 use super::handshake::{Mechanism, securities};
+use super::memory::Allocated;
 use arbitrary::{Arbitrary, Unstructured};
 use sansmq_proto::entropy::SeededEntropy;
 use sansmq_proto::security::AuthReply;
@@ -28,10 +29,16 @@ enum Op {
     Send(Side, u16, bool),
     /// Queues several messages of few bytes.
     SendMany(Side, u8),
+    /// Queues a message with this number of frames, each of this size.
+    SendFrames(Side, u16, u8),
     Receive(Side),
     Turn(Side),
     /// Calls `turn` of both sides until nothing is left to do.
     Settle,
+    /// Calls `turn` of both sides until nothing is left to do, but receives no messages.
+    Transfer,
+    /// Compares the counted memory with the allocated memory.
+    Count,
     /// Changes a byte in transit.
     Change(Side, u16, u8),
     /// Advances the clock. The time in milliseconds is the square of the number.
@@ -134,16 +141,24 @@ struct World<'a> {
     is_encrypted: bool,
 }
 
-/// Checks that messages arrive unchanged, complete and in order, however the stream splits them, and that changed bytes never
-/// become a message with CURVE.
+const MAX_FRAMES: u16 = 4000;
+
+/// Checks that messages arrive unchanged, complete and in order, however the stream splits them, that changed bytes never
+/// become a message with CURVE, and that the sockets count the memory that they hold.
 pub fn sessions(data: &[u8]) {
     let _bounded = bounded(data);
     let Ok(scenario) = Scenario::arbitrary_take_rest(Unstructured::new(data)) else { return };
-    let mut world = World::new(&scenario);
+    let mut allocated = Allocated::default();
+    let mut world = allocated.during(|| World::new(&scenario));
     for &op in scenario.ops.iter().take(MAX_OPS) {
-        world.apply(op);
+        allocated.during(|| world.apply(op));
+        if matches!(op, Op::Count) {
+            world.check_held(&allocated);
+        }
     }
-    world.settle();
+    allocated.during(|| world.run(true));
+    allocated.during(|| world.apply(Op::Count));
+    world.check_held(&allocated);
     let is_alive = world.sessions.iter().all(Option::is_some);
     if is_alive && !world.is_changed {
         assert!(world.sent.iter().all(VecDeque::is_empty), "messages were lost: {scenario:?}");
@@ -191,9 +206,16 @@ impl<'a> World<'a> {
         match op {
             Op::Send(side, len, is_double) => self.send(side, usize::from(len) << u8::from(is_double)),
             Op::SendMany(side, count) => (0..count).for_each(|len| self.send(side, len.into())),
+            Op::SendFrames(side, count, len) => {
+                let frames = vec![vec![count.to_be_bytes()[1]; len.into()]; usize::from(count % MAX_FRAMES) + 1];
+                self.send_message(side, Message::from_frames(frames).expect("there is at least one frame"));
+            }
             Op::Receive(side) => self.receive(side),
             Op::Turn(side) => drop(self.turn(side)),
-            Op::Settle => self.settle(),
+            Op::Settle => self.run(true),
+            Op::Transfer => self.run(false),
+            // The buffers keep blocks for later messages of any peer.
+            Op::Count => self.buffers = SessionBuffers::new(),
             Op::Change(side, at, mask) => {
                 let bytes = &mut self.lanes[side as usize].bytes;
                 if !bytes.is_empty() && mask != 0 {
@@ -212,7 +234,10 @@ impl<'a> World<'a> {
         let head = number.to_be_bytes();
         let mut body = vec![head[3]; len];
         body.extend(head);
-        let message = Message::from_frames([&head[..], &body]).expect("there are two frames");
+        self.send_message(side, Message::from_frames([&head[..], &body]).expect("there are two frames"));
+    }
+
+    fn send_message(&mut self, side: Side, message: Message) {
         if self.sockets[side as usize].send(message.clone()).is_ok() {
             self.sent[side as usize].push_back(message);
         }
@@ -251,7 +276,8 @@ impl<'a> World<'a> {
         is_busy
     }
 
-    fn settle(&mut self) {
+    /// Calls `turn` of both sides until nothing is left to do. `receives` is true if the messages are received meanwhile.
+    fn run(&mut self, receives: bool) {
         let mut idle = 0;
         let mut rounds = 0;
         // An interrupted call and a full stream are tried again.
@@ -265,8 +291,24 @@ impl<'a> World<'a> {
                 if is_busy || before != self.lanes.each_ref().map(|lane| lane.bytes.len()) {
                     idle = 0;
                 }
-                self.receive(side);
+                if receives {
+                    self.receive(side);
+                }
             }
         }
     }
+
+    fn check_held(&self, allocated: &Allocated) {
+        let held = self.sockets.iter().map(|socket| socket.stats().held.total()).sum();
+        let sent = self.sent.iter().flatten().map(Message::held_bytes).sum::<usize>();
+        let lists = self.sent.iter().map(|sent| sent.capacity() * size_of::<Message>()).sum::<usize>();
+        let lanes = self.lanes.iter().map(|lane| lane.bytes.capacity()).sum::<usize>();
+        allocated.assert_counted(held, (2, 2), sent + lists + lanes + READ_BUFFER);
+        for socket in &self.sockets {
+            socket.assert_held();
+        }
+    }
 }
+
+/// Size in bytes of the read buffer that the sessions share.
+const READ_BUFFER: usize = 32 << 10;

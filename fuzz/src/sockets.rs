@@ -1,6 +1,7 @@
 //! Fuzz target for sockets: random operations on a simulated network with delays and disconnects.
 
 use super::bounded;
+use super::memory::Allocated;
 use arbitrary::{Arbitrary, Unstructured};
 use sansmq_proto::testing::{Net, NodeId};
 use sansmq_proto::{Endpoint, Message, Options, SocketType};
@@ -57,6 +58,13 @@ const PREFIX: usize = 5;
 
 const MAX_OPS: usize = 150;
 
+/// Maximum memory in bytes of an entry in the lists of received messages.
+const ENTRY: usize = 64;
+
+/// Maximum memory in bytes of the network without its sockets and connections: its list of events, and its events that are
+/// not polled.
+const NETWORK: usize = 1 << 20;
+
 struct World {
     net: Net,
     nodes: [NodeId; 3],
@@ -76,23 +84,26 @@ struct World {
 }
 
 /// Checks that each message arrives complete or not at all, at most once, and in the order of its connection, and that
-/// queues stay within their high-water marks. The simulation fails if the network does not come to rest.
+/// queues stay within their high-water marks and count the memory that they hold. The simulation fails if the network does not come to rest.
 pub fn sockets(data: &[u8]) {
     let _bounded = bounded(data);
     let Ok(scenario) = Scenario::arbitrary_take_rest(Unstructured::new(data)) else { return };
-    let mut world = World::new(&scenario);
+    let mut allocated = Allocated::default();
+    let mut world = allocated.during(|| World::new(&scenario));
     for op in scenario.ops.iter().take(MAX_OPS) {
-        world.apply(*op);
-        world.check();
+        allocated.during(|| world.apply(*op));
+        world.check(&mut allocated);
     }
-    for node in world.nodes {
-        world.net.thaw(node);
-    }
-    world.net.advance(Duration::from_mins(2));
-    for node in 0..3 {
-        while world.receive(node) {}
-    }
-    world.check();
+    allocated.during(|| {
+        for node in world.nodes {
+            world.net.thaw(node);
+        }
+        world.net.advance(Duration::from_mins(2));
+        for node in 0..3 {
+            while world.receive(node) {}
+        }
+    });
+    world.check(&mut allocated);
 }
 
 impl Pattern {
@@ -194,7 +205,11 @@ impl World {
         true
     }
 
-    fn check(&self) {
+    fn check(&mut self, allocated: &mut Allocated) {
+        let held = allocated.during(|| self.net.held_bytes());
+        let peers = self.nodes.iter().map(|&node| self.net[node].stats().peers).sum();
+        let own = self.net.transit_bytes() + (self.latest.len() + self.received.len()) * ENTRY + NETWORK;
+        allocated.assert_counted(held, (3, peers), own);
         for &node in &self.nodes {
             let stats = self.net[node].stats();
             let peers = stats.peers as u64;

@@ -71,10 +71,16 @@ pub struct Net {
     buffers: SessionBuffers,
     /// Number of calls of [`Session::turn`] so far.
     turns: u64,
+    /// Number of calls of [`Session::turn`] after which the counted memory of the sockets is checked again.
+    #[cfg(feature = "meter")]
+    next_check: u64,
     trace: Trace,
     /// Work of all sockets since the network was created. Checked only with the feature `meter`.
     tally: Tally,
 }
+
+/// Size in bytes of the read buffer that all sessions share.
+const READ_SIZE: usize = 4096;
 
 /// Identifier of a socket in a [`Net`].
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -121,8 +127,10 @@ impl Net {
             timers: Deadlines::new(),
             arrivals: Deadlines::new(),
             conditions: Conditions::default(),
-            buffers: SessionBuffers::with_read_size(4096),
+            buffers: SessionBuffers::with_read_size(READ_SIZE),
             turns: 0,
+            #[cfg(feature = "meter")]
+            next_check: 0,
             trace: Trace::default(),
             tally: Tally::default(),
         }
@@ -208,6 +216,19 @@ impl Net {
     /// number finds a connection that is handled again and again without progress.
     pub const fn turns(&self) -> u64 {
         self.turns
+    }
+
+    /// Returns the memory that all sockets hold, in bytes: the sum of [`SocketStats::held`](crate::socket::SocketStats::held).
+    /// First frees the buffers that the network keeps for later messages, so that a test can compare the result with a
+    /// counting allocator.
+    pub fn held_bytes(&mut self) -> u64 {
+        self.buffers = SessionBuffers::with_read_size(READ_SIZE);
+        self.nodes.iter().map(|node| node.socket.stats().held.total()).sum()
+    }
+
+    /// Returns the memory that the bytes in transit hold, in bytes.
+    pub fn transit_bytes(&self) -> usize {
+        self.wires.values().map(|wire| wire.tcp.held_bytes()).sum()
     }
 
     /// Returns the most recent events of the network, one line each, with their time. Events are opened and closed

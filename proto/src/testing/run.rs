@@ -24,6 +24,18 @@ impl Net {
             }
         });
         self.tally = tally;
+        #[cfg(feature = "meter")]
+        self.check_held();
+    }
+
+    /// Checks the counted memory of all sockets ([`Socket::assert_held`](crate::Socket::assert_held)). A check that has
+    /// visited many messages is repeated only after as many turns.
+    #[cfg(feature = "meter")]
+    fn check_held(&mut self) {
+        if self.turns >= self.next_check {
+            let visited = self.nodes.iter().map(|node| 1 + node.socket.assert_held()).sum::<usize>();
+            self.next_check = self.turns + visited as u64;
+        }
     }
 
     /// Runs one round of the work that is due at the current time. Returns false if no work was due.

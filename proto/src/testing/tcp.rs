@@ -252,6 +252,11 @@ impl Tcp {
         is_unblocked
     }
 
+    /// Returns the memory that the bytes in transit hold, in bytes. Not less than what is allocated.
+    pub(super) fn held_bytes(&self) -> usize {
+        self.ends.iter().map(|end| end.sent.held_bytes(self.limits)).sum()
+    }
+
     /// Returns an error if the connection was reset by [`cut`](Self::cut) and `side` can detect the reset. During a
     /// partition, `side` detects only a reset at its own side.
     fn check_cut(&self, side: Side) -> Result<(), StreamError> {
@@ -289,6 +294,16 @@ struct Direction {
 }
 
 impl Direction {
+    fn held_bytes(&self, limits: LinkLimits) -> usize {
+        let entries = self.stored.capacity() * size_of::<(Duration, Bytes)>()
+            + self.in_flight.capacity() * size_of::<(Instant, Duration, Bytes)>()
+            + self.acknowledgements.capacity() * size_of::<(Instant, usize)>();
+        // Parts of one write share its memory, which is freed with the last of them. A vector of bytes has up to twice their
+        // number, and each entry a counter of its parts.
+        let bytes = self.arrived.capacity() + 4 * (limits.send_buffer + limits.recv_buffer);
+        entries + bytes + (self.stored.len() + self.in_flight.len()) * 32
+    }
+
     /// Adds up to `limit` bytes from the front of `slices` to the send buffer, and returns their number.
     fn store<'a>(&mut self, slices: impl IntoIterator<Item = &'a [u8]>, limit: usize, latency: Duration) -> usize {
         let mut bytes = Vec::new();
