@@ -46,6 +46,10 @@ instructions:
 fuzz seconds="60":
     .ci/fuzz {{ seconds }}
 
+# Keeps a smallest corpus for every fuzz target
+minimize:
+    .ci/minimize
+
 # Runs the tests against pyzmq, which is installed into the target folder unless SANSMQ_PYTHON is a Python with pyzmq
 interop:
     #!/usr/bin/env bash

@@ -1,6 +1,7 @@
 //! Fuzz targets for a connection: arbitrary input, and the output of another connection, in pieces of any length.
 
 use super::bounded;
+use super::memory::Allocated;
 use sansmq_proto::connection::{ConnectionConfig, HeartbeatConfig, Inbound, Link};
 use sansmq_proto::entropy::SeededEntropy;
 use sansmq_proto::{Buf, Connection, Instant, Message, SocketType};
@@ -13,18 +14,29 @@ const OVERHEAD: usize = 1 << 20;
 
 const MAX_MESSAGE: usize = 1 << 16;
 
+/// Maximum memory in bytes of a connection without input, and maximum memory for each byte of input: an empty message of two
+/// bytes has 80 bytes in the connection and in the list of received items, and their capacity may be twice as large.
+const CONSTANT_MEMORY: usize = 32 << 10;
+const MEMORY_PER_BYTE: usize = 200;
+
 /// Maximum size of a command, in bytes.
 const MAX_COMMAND: usize = 128 << 10;
 
 /// Checks that a connection returns the same result for the whole input at once and for the input in pieces, does not
-/// panic, and limits its memory and output. The first byte of `data` selects the socket type, and the second byte the
+/// panic, and limits its memory and output: memory is in proportion to the input, not to announced sizes. The first byte of `data` selects the socket type, and the second byte the
 /// length of the pieces. The other bytes are the input.
 pub fn connection(data: &[u8]) {
     let _bounded = bounded(data);
     let Some((&kind, bytes)) = data.split_first() else { return };
     let Some((&step, bytes)) = bytes.split_first() else { return };
     let config = config(kind);
-    let [whole, pieces] = [bytes.len(), usize::from(step)].map(|step| receive(&config, bytes, step.max(1)));
+    let [whole, pieces] = [bytes.len(), usize::from(step)].map(|step| {
+        let mut allocated = Allocated::default();
+        let (received, connection) = allocated.during(|| receive(&config, bytes, step.max(1)));
+        allocated.assert_at_most(CONSTANT_MEMORY + MEMORY_PER_BYTE * bytes.len());
+        drop(connection);
+        received
+    });
     if config.socket_type == SocketType::Stream {
         // A STREAM receives the bytes in the pieces in which they arrive.
         let all = |(received, end): (Vec<Inbound>, Option<String>)| {
@@ -56,9 +68,11 @@ fn config(kind: u8) -> Arc<ConnectionConfig> {
     config.into()
 }
 
-/// Passes `bytes` to a new connection in pieces of `step` bytes. Returns the received items, and the error that ended
-/// the connection, if any.
-fn receive(config: &Arc<ConnectionConfig>, bytes: &[u8], step: usize) -> (Vec<Inbound>, Option<String>) {
+/// Received items, and the error that ended the connection, if any.
+type Received = (Vec<Inbound>, Option<String>);
+
+/// Passes `bytes` to a new connection in pieces of `step` bytes.
+fn receive(config: &Arc<ConnectionConfig>, bytes: &[u8], step: usize) -> (Received, Connection) {
     let now = Instant::ORIGIN;
     let mut connection = Connection::new(config, &mut SeededEntropy::new(1), now);
     let mut received = Vec::new();
@@ -79,10 +93,10 @@ fn receive(config: &Arc<ConnectionConfig>, bytes: &[u8], step: usize) -> (Vec<In
             assert!(space.len() <= MAX_COMMAND.max(MAX_MESSAGE));
         }
         if let Err(error) = result {
-            return (received, Some(format!("{error:?}")));
+            return ((received, Some(format!("{error:?}"))), connection);
         }
     }
-    (received, None)
+    ((received, None), connection)
 }
 
 fn body_of(item: &Inbound) -> Vec<u8> {

@@ -5,7 +5,7 @@ use super::bounded;
 use arbitrary::{Arbitrary, Unstructured};
 use sansmq_proto::connection::Link;
 use sansmq_proto::entropy::SeededEntropy;
-use sansmq_proto::security::curve::KeyPair;
+use sansmq_proto::security::curve::{KeyPair, PublicKey};
 use sansmq_proto::security::{AuthReply, Security};
 use sansmq_proto::{Buf, Connection, Instant, Message, Options, kind};
 use std::sync::{Arc, LazyLock};
@@ -93,10 +93,17 @@ pub fn handshake(data: &[u8]) {
     }
 }
 
+/// Keys of the server and of the client.
+static KEYS: LazyLock<[KeyPair; 2]> =
+    LazyLock::new(|| [3, 4].map(|seed| KeyPair::generate(&mut SeededEntropy::new(seed))));
+
+/// Returns the public key of the client that [`securities`] returns for CURVE.
+pub(crate) fn client_key() -> &'static PublicKey {
+    KEYS[1].public()
+}
+
 /// Returns the settings of a client and of a server.
 pub(crate) fn securities(mechanism: Mechanism) -> (Security, Security) {
-    static KEYS: LazyLock<[KeyPair; 2]> =
-        LazyLock::new(|| [3, 4].map(|seed| KeyPair::generate(&mut SeededEntropy::new(seed))));
     match mechanism {
         Mechanism::Null => (Security::Null, Security::Null),
         Mechanism::Plain => {

@@ -19,8 +19,10 @@ mod sockets;
 mod socks;
 mod text;
 mod topics;
+mod typed_options;
 mod wire;
 mod zap;
+mod zap_handlers;
 
 pub use connection::{connection, round_trip};
 pub use handshake::handshake;
@@ -36,6 +38,7 @@ pub use text::{certificate, endpoint, envelope};
 pub use topics::topics;
 pub use wire::{commands, frames, greeting};
 pub use zap::zap;
+pub use zap_handlers::zap_handlers;
 
 /// Begins the run of a target on an input. The run fails if the work of all calls together is not in proportion to their
 /// number and to the length of the input; see [`cost`].
@@ -52,7 +55,7 @@ pub type Target = (&'static str, fn(&[u8]));
 pub type Seed = (&'static str, Vec<u8>);
 
 /// All fuzz targets.
-pub const TARGETS: [Target; 18] = [
+pub const TARGETS: [Target; 19] = [
     ("greeting", greeting),
     ("frames", frames),
     ("commands", commands),
@@ -69,6 +72,7 @@ pub const TARGETS: [Target; 18] = [
     ("sessions", sessions),
     ("socks", socks),
     ("zap", zap),
+    ("zap_handlers", zap_handlers),
     ("options", options),
     ("proxies", proxies),
 ];

@@ -19,6 +19,12 @@ impl Allocated {
         result.expect("the closure was called")
     }
 
+    /// Checks that at most `limit` bytes are allocated.
+    pub(crate) fn assert_at_most(&self, limit: usize) {
+        let allocated = usize::try_from(self.0).unwrap_or_default();
+        assert!(allocated <= limit, "{allocated} bytes are allocated, at most {limit} are allowed");
+    }
+
     /// Checks that what is allocated is at most a fifth more than what `sockets` sockets with `peers` peers count as `held`,
     /// apart from a constant for each socket and each peer, and from `own`, the memory in bytes of the target itself.
     pub(crate) fn assert_counted(&self, held: u64, (sockets, peers): (usize, usize), own: usize) {

@@ -1,8 +1,9 @@
 //! Fuzz target for sets of options: two sockets with random options on a simulated network.
 
 use super::bounded;
+use super::typed_options::{Typed, typed};
 use arbitrary::{Arbitrary, Unstructured};
-use sansmq_proto::kind::{Any, Kind};
+use sansmq_proto::kind::Kind;
 use sansmq_proto::testing::{Net, NodeId};
 use sansmq_proto::{Message, Options, SocketType};
 use std::time::Duration;
@@ -14,6 +15,8 @@ struct Scenario<'a> {
     client: u8,
     server_options: Vec<Setting<'a>>,
     client_options: Vec<Setting<'a>>,
+    server_typed: Vec<Typed<'a>>,
+    client_typed: Vec<Typed<'a>>,
     ops: Vec<Op>,
 }
 
@@ -22,6 +25,7 @@ enum Setting<'a> {
     MaxPeers(u16),
     MaxHandshakes(u16, u16),
     MaxHandshakeRate(u32),
+    MaxHandshakeBytes(u32),
     Immediate(bool),
     FailUnreachable(bool),
     Metadata(&'a str, &'a [u8]),
@@ -85,9 +89,12 @@ pub fn options(data: &[u8]) {
     let _bounded = bounded(data);
     let Ok(scenario) = Scenario::arbitrary_take_rest(Unstructured::new(data)) else { return };
     let mut net = Net::seeded(scenario.seed);
-    let both = [(scenario.server, &scenario.server_options), (scenario.client, &scenario.client_options)];
-    let nodes: [NodeId; 2] = both.map(|(kind, settings)| {
-        let options = Options::<Any>::of(TYPES[usize::from(kind) % TYPES.len()]);
+    let both = [
+        (scenario.server, &scenario.server_options, &scenario.server_typed),
+        (scenario.client, &scenario.client_options, &scenario.client_typed),
+    ];
+    let nodes: [NodeId; 2] = both.map(|(kind, settings, of_type)| {
+        let options = typed(TYPES[usize::from(kind) % TYPES.len()], &of_type[..of_type.len().min(20)]);
         net.socket(settings.iter().take(20).fold(options, |options, setting| apply(options, *setting)))
     });
     net.bind(nodes[0], "tcp://server:1");
@@ -123,6 +130,7 @@ fn apply<T: Kind>(options: Options<T>, setting: Setting<'_>) -> Options<T> {
         Setting::MaxPeers(peers) => options.max_peers(peers.into()),
         Setting::MaxHandshakes(all, each) => options.max_handshakes(all.into(), each.into()),
         Setting::MaxHandshakeRate(rate) => options.max_handshake_rate(rate as usize),
+        Setting::MaxHandshakeBytes(bytes) => Ok(options.max_handshake_bytes(bytes as usize)),
         Setting::Immediate(immediate) => Ok(options.immediate(immediate)),
         Setting::FailUnreachable(fail) => Ok(options.fail_unreachable(fail)),
         Setting::Metadata(name, value) => options.metadata(name, value.to_vec()),

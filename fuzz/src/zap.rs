@@ -3,6 +3,7 @@
 use super::bounded;
 use arbitrary::{Arbitrary, Unstructured};
 use sansmq_proto::Message;
+use sansmq_proto::security::curve::PublicKey;
 use sansmq_proto::security::zap::Request;
 use sansmq_proto::security::{AuthCredentials, AuthReply, AuthRequest, AuthStatus};
 
@@ -11,11 +12,18 @@ struct Scenario<'a> {
     id: &'a [u8],
     domain: &'a str,
     address: &'a str,
-    login: Option<(&'a [u8], &'a [u8])>,
+    login: Login<'a>,
     user_id: Option<&'a [u8]>,
     denial: Option<u8>,
     /// Frames of a request or reply that another program sends.
     frames: Vec<&'a [u8]>,
+}
+
+#[derive(Arbitrary, Debug)]
+enum Login<'a> {
+    Null,
+    Plain(&'a [u8], &'a [u8]),
+    Curve([u8; 32]),
 }
 
 /// Checks that requests and replies are unchanged after encoding and decoding, and that a valid message of another program has
@@ -24,8 +32,9 @@ pub fn zap(data: &[u8]) {
     let _bounded = bounded(data);
     let Ok(scenario) = Scenario::arbitrary_take_rest(Unstructured::new(data)) else { return };
     let credentials = match scenario.login {
-        None => AuthCredentials::Null,
-        Some((username, password)) => {
+        Login::Null => AuthCredentials::Null,
+        Login::Curve(key) => AuthCredentials::Curve(PublicKey::from_bytes(key)),
+        Login::Plain(username, password) => {
             let cut = |text: &[u8]| text[..text.len().min(255)].to_vec().into();
             AuthCredentials::Plain { username: cut(username), password: cut(password) }
         }
