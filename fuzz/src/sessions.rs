@@ -29,7 +29,7 @@ enum Op {
     Send(Side, u16, bool),
     /// Queues several messages of few bytes.
     SendMany(Side, u8),
-    /// Queues a message with this number of frames, each of this size.
+    /// Queues a message with many small frames.
     SendFrames(Side, u16, u8),
     Receive(Side),
     Turn(Side),
@@ -207,7 +207,8 @@ impl<'a> World<'a> {
             Op::Send(side, len, is_double) => self.send(side, usize::from(len) << u8::from(is_double)),
             Op::SendMany(side, count) => (0..count).for_each(|len| self.send(side, len.into())),
             Op::SendFrames(side, count, len) => {
-                let frames = vec![vec![count.to_be_bytes()[1]; len.into()]; usize::from(count % MAX_FRAMES) + 1];
+                let frames =
+                    vec![vec![count.to_be_bytes()[1]; usize::from(len % 8)]; usize::from(count % MAX_FRAMES) + 1];
                 self.send_message(side, Message::from_frames(frames).expect("there is at least one frame"));
             }
             Op::Receive(side) => self.receive(side),
