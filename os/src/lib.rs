@@ -11,11 +11,13 @@ mod interface;
 pub mod ipc;
 #[cfg(feature = "curve")]
 pub mod keys;
+mod lookup;
 #[cfg(feature = "runtime")]
 mod net;
 mod std_listener;
 pub mod tcp;
 
+pub use lookup::{MAX_LOOKUPS, lookup_addresses};
 #[cfg(feature = "runtime")]
 pub use net::{BindListener, OpenListener, StdStream, dial, listen};
 pub use std_listener::StdListener;

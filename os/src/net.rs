@@ -1,6 +1,6 @@
 //! Common code of the mio, tokio and smol runtimes: opening listeners, connecting, and [`BindListener`].
 
-use crate::{StdListener, tcp};
+use crate::{StdListener, lookup_addresses, tcp};
 #[cfg(unix)]
 use crate::{error, ipc};
 use core::future::Future;
@@ -11,8 +11,7 @@ use sansmq_proto::address::TransportConfig;
 use sansmq_proto::kind::Kind;
 use sansmq_proto::socket::BindError;
 use sansmq_proto::{Endpoint, NetworkError};
-use sansmq_runtime::{BoundListener, DialTimer, Handle, lookup_addresses, race};
-use std::io;
+use sansmq_runtime::{BoundListener, DialTimer, Handle, race};
 use std::net::TcpStream;
 #[cfg(unix)]
 use std::os::unix::net::UnixStream;
@@ -88,15 +87,11 @@ impl OpenListener {
 
 /// Opens a listener at `endpoint`. The host can be the name of a network interface of this machine, such as `eth0`, or a
 /// host name; if both exist, the interface is used. Such a name can have several addresses; the listener is bound to the
-/// first address that works. `lookup` returns the addresses of a host name, and must not block.
+/// first address that works. Does not block; see [`lookup_addresses`].
 ///
 /// # Errors
 /// The error of the last address, if listening failed at every address of the host name.
-pub async fn listen<A: IntoIterator<Item = SocketAddr>>(
-    endpoint: &Endpoint,
-    transport: &TransportConfig,
-    lookup: impl AsyncFn(&str, u16) -> io::Result<A>,
-) -> Result<OpenListener, NetworkError> {
+pub async fn listen(endpoint: &Endpoint, transport: &TransportConfig) -> Result<OpenListener, NetworkError> {
     #[cfg(unix)]
     if let Endpoint::Ipc(name) = endpoint {
         return OpenListener::ipc(name, transport);
@@ -104,7 +99,7 @@ pub async fn listen<A: IntoIterator<Item = SocketAddr>>(
     let mut failure = NetworkError::UnknownHost;
     let mut addresses = interface_addresses(endpoint);
     if addresses.is_empty() {
-        addresses = lookup_addresses(endpoint, lookup).await?;
+        addresses = lookup_addresses(endpoint).await?;
     }
     for address in addresses {
         match OpenListener::tcp(address, transport) {
@@ -125,15 +120,14 @@ fn interface_addresses(endpoint: &Endpoint) -> Vec<SocketAddr> {
 }
 
 /// Connects to `endpoint`. For TCP, tries the [routes](Endpoint::routes) to the addresses of the host in a [`race`].
-/// `lookup` returns the addresses of a host name, and must not block. `establish` registers a stream with the runtime, and
+/// Does not block; see [`lookup_addresses`]. `establish` registers a stream with the runtime, and
 /// waits until the stream is connected. `timer` is the timer that [`Runtime::dial`](sansmq_runtime::Runtime::dial) received.
 ///
 /// # Errors
 /// The error of the attempt that failed last, if connecting failed by every route.
-pub async fn dial<A: IntoIterator<Item = SocketAddr>, S, F: Future<Output = Result<S, NetworkError>>>(
+pub async fn dial<S, F: Future<Output = Result<S, NetworkError>>>(
     endpoint: &Endpoint,
     transport: &TransportConfig,
-    lookup: impl AsyncFn(&str, u16) -> io::Result<A>,
     establish: impl Fn(StdStream) -> F,
     timer: &DialTimer,
 ) -> Result<S, NetworkError> {
@@ -142,7 +136,7 @@ pub async fn dial<A: IntoIterator<Item = SocketAddr>, S, F: Future<Output = Resu
         let stream = ipc::connect(name, transport).map_err(|failure| error(&failure))?;
         return establish(StdStream::Unix(stream)).await;
     }
-    let routes = endpoint.routes(lookup_addresses(endpoint, lookup).await?);
+    let routes = endpoint.routes(lookup_addresses(endpoint).await?);
     let establish = &establish;
     let attempts = routes.into_iter().map(|route| async move {
         let stream = tcp::connect(route, transport)?;

@@ -4,13 +4,10 @@ use crate::inbox::{Inbox, Request};
 use crate::net::{MioListener, MioStream};
 use crate::sources::Sources;
 use core::fmt;
-use core::net::SocketAddr;
 use sansmq_os::OpenListener;
 use sansmq_proto::address::TransportConfig;
 use sansmq_proto::{Endpoint, Instant, NetworkError};
 use sansmq_runtime::{BoundListener, DialTimer, ProcessId, Runtime, Task};
-use std::io;
-use std::net::ToSocketAddrs;
 use std::sync::Arc;
 
 /// Parts of a reactor that its tasks and other threads share: the queue of requests, the registered sources and the
@@ -47,7 +44,7 @@ impl Runtime for Mio {
         endpoint: Endpoint,
         transport: TransportConfig,
     ) -> Result<(MioListener, Endpoint), NetworkError> {
-        let open = sansmq_os::listen(&endpoint, &transport, lookup).await?;
+        let open = sansmq_os::listen(&endpoint, &transport).await?;
         let bound = open.bound.clone();
         Ok((MioListener::new(&self.sources, open)?, bound))
     }
@@ -63,14 +60,8 @@ impl Runtime for Mio {
         timer: DialTimer,
     ) -> Result<MioStream, NetworkError> {
         let establish = |stream| MioStream::established(Arc::clone(&self.sources), stream);
-        sansmq_os::dial(&endpoint, &transport, lookup, establish, &timer).await
+        sansmq_os::dial(&endpoint, &transport, establish, &timer).await
     }
-}
-
-/// Looks up the addresses of a host name on the thread pool of the crate `blocking`.
-async fn lookup(name: &str, port: u16) -> io::Result<impl Iterator<Item = SocketAddr> + use<>> {
-    let name = name.to_owned();
-    blocking::unblock(move || (name.as_str(), port).to_socket_addrs()).await
 }
 
 impl fmt::Debug for Mio {

@@ -17,7 +17,7 @@ use sansmq_runtime::{
     AsyncTimer, BoundListener, CurrentRuntime, DialTimer, PollListener, PollStream, Runtime, TaskFuture,
 };
 use std::io::{self, ErrorKind, IoSlice};
-use std::net::{Shutdown, TcpListener, TcpStream, ToSocketAddrs};
+use std::net::{Shutdown, TcpListener, TcpStream};
 #[cfg(unix)]
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::Arc;
@@ -26,8 +26,8 @@ use std::sync::Arc;
 /// function that is passed to [`Smol::new`] does.
 pub type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// Runtime on which [`Socket`](crate::Socket)s run. Tasks run on an executor, IO and timers use the reactor of
-/// `async-io`, and host names are looked up on the thread pool of the crate `blocking`.
+/// Runtime on which [`Socket`](crate::Socket)s run. Tasks run on an executor; IO and timers use the reactor of
+/// `async-io`.
 ///
 /// ```
 /// use sansmq_smol::{Smol, Socket};
@@ -94,7 +94,7 @@ impl Runtime for Smol {
         endpoint: Endpoint,
         transport: TransportConfig,
     ) -> Result<(SmolListener, Endpoint), NetworkError> {
-        let open = sansmq_os::listen(&endpoint, &transport, lookup).await?;
+        let open = sansmq_os::listen(&endpoint, &transport).await?;
         let bound = open.bound.clone();
         Ok((SmolListener::new(open)?, bound))
     }
@@ -113,14 +113,8 @@ impl Runtime for Smol {
         transport: TransportConfig,
         timer: DialTimer,
     ) -> Result<SmolStream, NetworkError> {
-        sansmq_os::dial(&endpoint, &transport, lookup, SmolStream::established, &timer).await
+        sansmq_os::dial(&endpoint, &transport, SmolStream::established, &timer).await
     }
-}
-
-/// Looks up the addresses of a host name on the thread pool of the crate `blocking`.
-async fn lookup(name: &str, port: u16) -> io::Result<impl Iterator<Item = SocketAddr> + use<>> {
-    let name = name.to_owned();
-    blocking::unblock(move || (name.as_str(), port).to_socket_addrs()).await
 }
 
 /// TCP or Unix domain socket listener, registered with the reactor of `async-io`.

@@ -16,7 +16,7 @@ use sansmq_runtime::{
 use std::io::{self, IoSlice};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpListener, TcpStream, lookup_host};
+use tokio::net::{TcpListener, TcpStream};
 #[cfg(unix)]
 use tokio::net::{UnixListener, UnixStream};
 use tokio::task::{self, coop};
@@ -83,7 +83,7 @@ impl Runtime for Tokio {
         endpoint: Endpoint,
         transport: TransportConfig,
     ) -> Result<(TokioListener, Endpoint), NetworkError> {
-        let open = sansmq_os::listen(&endpoint, &transport, lookup).await?;
+        let open = sansmq_os::listen(&endpoint, &transport).await?;
         let bound = open.bound.clone();
         Ok((TokioListener::new(open)?, bound))
     }
@@ -103,13 +103,8 @@ impl Runtime for Tokio {
         transport: TransportConfig,
         timer: DialTimer,
     ) -> Result<TokioStream, NetworkError> {
-        sansmq_os::dial(&endpoint, &transport, lookup, TokioStream::established, &timer).await
+        sansmq_os::dial(&endpoint, &transport, TokioStream::established, &timer).await
     }
-}
-
-/// Looks up the addresses of a host name on tokio's thread pool for blocking calls.
-async fn lookup(name: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
-    lookup_host((name, port)).await.map(Vec::from_iter)
 }
 
 /// Calls `work`, which uses IO or timers of the current tokio runtime. Returns `None` if these are not enabled in the

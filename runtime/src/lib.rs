@@ -79,7 +79,7 @@ pub use process::{PerProcess, ProcessId};
 pub use proxy::{Proxy, ProxyError};
 pub use proxy_control::{ProxyControl, ProxyStatistics, ProxyTraffic, SocketTraffic};
 pub use race::{DialTimer, race};
-pub use runtime::{AsyncTimer, PollListener, PollStream, Runtime, lookup_addresses, spawn_socket};
+pub use runtime::{AsyncTimer, PollListener, PollStream, Runtime, spawn_socket};
 pub use sansmq_proto as proto;
 pub use served::{CurrentRuntime, Served};
 pub use task::{Task, TaskFuture, TaskState};

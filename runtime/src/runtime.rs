@@ -73,7 +73,8 @@ pub trait Runtime: Clone + Send + Sync + 'static {
         ProcessId::current()
     }
 
-    /// Opens a listener and returns it with its bound endpoint. Must look host names up without blocking, and try the
+    /// Opens a listener and returns it with its bound endpoint. Must look host names up without blocking, in such a way
+    /// that a name without answer delays no other (`lookup_addresses` of the crate `sansmq-os` does this), and try the
     /// addresses of the host, one after the other, until listening at one of them succeeds. Must return an error if the
     /// operating system rejects an option of `transport`.
     fn listen(
@@ -94,8 +95,8 @@ pub trait Runtime: Clone + Send + Sync + 'static {
         transport: &TransportConfig,
     ) -> Result<Self::Listener, NetworkError>;
 
-    /// Connects to an endpoint. Must look the host name up on each call, without blocking, and pass the addresses that
-    /// were found to [`Endpoint::routes`]. This method returns the routes to try: each is an address to connect to,
+    /// Connects to an endpoint. Must look the host name up on each call, as [`listen`](Self::listen) does, and pass the
+    /// addresses that were found to [`Endpoint::routes`]. This method returns the routes to try: each is an address to connect to,
     /// with the local address to connect from if the endpoint sets one. [`race`](crate::race()) tries the routes; it needs
     /// `timer`. Must return an error if the operating system rejects an option of `transport`.
     fn dial(
@@ -189,24 +190,4 @@ pub fn spawn_socket<T: Kind, R: Runtime>(options: Options<T>, context: &SocketCo
         new_socket_with_entropy(options, context, now, runtime.entropy(), R::BUDGET, runtime.process());
     runtime.spawn(Task::new(driver, runtime.clone()));
     handle
-}
-
-/// Returns the addresses of a TCP endpoint. If the endpoint has a host name, calls `lookup` with the name and the port;
-/// `lookup` must not block.
-///
-/// # Errors
-/// [`NetworkError::UnknownHost`] if the lookup fails; [`NetworkError::Unsupported`] if the endpoint is not a TCP
-/// endpoint.
-pub async fn lookup_addresses<A: IntoIterator<Item = SocketAddr>>(
-    endpoint: &Endpoint,
-    lookup: impl AsyncFn(&str, u16) -> io::Result<A>,
-) -> Result<Vec<SocketAddr>, NetworkError> {
-    if let Some(address) = endpoint.socket_addr() {
-        return Ok(vec![address]);
-    }
-    let (name, port) = endpoint.host_and_port()?;
-    match lookup(&name, port).await {
-        Ok(addresses) => Ok(addresses.into_iter().collect()),
-        Err(_) => Err(NetworkError::UnknownHost),
-    }
 }

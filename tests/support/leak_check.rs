@@ -5,6 +5,7 @@ use crate::runtimes::{ALL, RuntimeHandle, TestRuntime, limited};
 use sansmq::Options;
 use sansmq::kind::Pair;
 use std::env;
+use std::ffi::OsStr;
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -59,6 +60,14 @@ const RUNTIME: &str = "SANSMQ_TEST_RUNTIME";
 /// # Panics
 /// If a run panics, or does not end within five times [`RELEASE_TIMEOUT`].
 pub fn on_each(test: impl Fn(&mut dyn TestRuntime, Counts) + Send + Sync + 'static) {
+    on_each_with(&[], test);
+}
+
+/// Runs a test like [`on_each`], with additional environment variables in the child processes.
+///
+/// # Panics
+/// As [`on_each`].
+pub fn on_each_with(variables: &[(&str, &OsStr)], test: impl Fn(&mut dyn TestRuntime, Counts) + Send + Sync + 'static) {
     let (chosen, thread) = (env::var(RUNTIME).ok(), thread::current());
     // With `--test-threads=1`, tests run one after another on the main thread, which has no test's name: no child
     // process.
@@ -73,6 +82,7 @@ pub fn on_each(test: impl Fn(&mut dyn TestRuntime, Counts) + Send + Sync + 'stat
     let children = ALL.map(|(name, _)| {
         let mut command = Command::new(env::current_exe().unwrap());
         command.args([test_name, "--exact", "--nocapture"]).env(RUNTIME, name);
+        command.envs(variables.iter().copied());
         (name, command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap())
     });
     let failed = children.map(|(name, child)| {

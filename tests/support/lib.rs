@@ -26,6 +26,8 @@ pub mod leak_check;
 #[cfg(unix)]
 pub mod memory;
 pub mod net;
+#[cfg(unix)]
+pub mod preload;
 pub mod raw_peer;
 pub mod runtimes;
 pub mod sim;
@@ -34,6 +36,7 @@ pub mod test_stream;
 pub use net::{TracedNet, bodies, dropped, endings, events, recv_all};
 
 use sansmq_proto::Endpoint;
+use std::fmt::Display;
 use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -59,6 +62,18 @@ pub fn for_seeds(count: u64, mut test: impl FnMut(u64)) {
 /// Returns `true` if the environment variable `NET_SEEDS` is set, which requests a long test run.
 pub fn is_soak() -> bool {
     env::var_os("NET_SEEDS").is_some()
+}
+
+/// Reports that the current test is skipped, because this machine lacks something. The scripts in `.ci` list the reports in their
+/// summary: they pass the path of a file in the environment variable `CI_NOTES`.
+pub fn report_skipped(reason: impl Display) {
+    let test = thread::current().name().unwrap_or_default().to_owned();
+    let line = format!("not available here: {test}: {reason}\n");
+    eprint!("{line}");
+    if let Some(notes) = env::var_os("CI_NOTES") {
+        let file = fs::OpenOptions::new().append(true).create(true).open(notes);
+        let _ = file.and_then(|mut file| file.write_all(line.as_bytes()));
+    }
 }
 
 fn env_number(variable: &str) -> Option<u64> {

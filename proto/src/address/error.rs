@@ -22,6 +22,10 @@ pub enum NetworkError {
     /// The host name cannot be resolved: the lookup failed, or found no address.
     #[error("the host name has no addresses")]
     UnknownHost,
+    /// The host name cannot be looked up now, because this process looks up as many other names as it can, and the resolver of
+    /// the operating system does not answer them. A dial is repeated as after any other failure.
+    #[error("too many host names are being looked up; the resolver of this machine does not answer")]
+    TooManyLookups,
     /// Another operating system socket is already bound to the address.
     #[error("the address is already in use")]
     AddressInUse,

@@ -7,6 +7,7 @@ mod ending;
 mod fork;
 mod hostile;
 mod leaks;
+mod names;
 
 #[global_allocator]
 static ALLOCATOR: peak_alloc::PeakAlloc = peak_alloc::PeakAlloc;
