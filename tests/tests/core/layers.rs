@@ -105,6 +105,16 @@ fn runtime_makes_no_operating_system_calls() {
 }
 
 #[test]
+fn no_crate_measures_time_with_the_wall_clock() {
+    for folder in ["proto/src", "runtime/src", "runtime-tokio/src", "runtime-smol/src", "runtime-mio/src", "src"] {
+        assert_eq!(lines_with(folder, &["SystemTime", "UNIX_EPOCH"]), Vec::<String>::new(), "{folder}");
+    }
+    // Only compared: a folder of keys is read again when the time of a file has changed in either direction.
+    let lines = lines_with("os/src", &["SystemTime", "UNIX_EPOCH"]);
+    assert!(lines.iter().all(|line| line.starts_with("keys/folder.rs")), "{lines:?}");
+}
+
+#[test]
 fn socket_type_rules_are_only_in_proto() {
     for folder in ["os/src", "runtime-tokio/src", "runtime-smol/src", "runtime-mio/src"] {
         assert_eq!(lines_with(folder, &["SocketType"]), Vec::<String>::new(), "{folder}");
