@@ -271,6 +271,15 @@ mod tests {
     }
 
     #[test]
+    fn ping_without_time_to_live_allocates_no_state() {
+        let mut heartbeat = Heartbeat::new(None);
+        heartbeat.ping_received(0, at(0));
+        assert!(heartbeat.0.is_none());
+        heartbeat.ping_received(1, at(0));
+        assert_eq!(heartbeat.deadline(), Some(at(100)));
+    }
+
+    #[test]
     fn unsolicited_pong_gives_no_round_trip_time() {
         let mut state = State::new(None);
         state.pong_received(at(5));
@@ -279,6 +288,31 @@ mod tests {
         state.pong_received(at(13));
         state.pong_received(at(50));
         assert_eq!(last(&state), Some(3));
+    }
+
+    #[test]
+    fn pong_of_an_earlier_ping_is_not_measured() {
+        let mut state = State::new(None);
+        state.ping_sent(at(0));
+        state.ping_sent(at(100));
+        state.pong_received(at(101));
+        assert_eq!(last(&state), Some(101));
+        state.ping_sent(at(200));
+        state.pong_received(at(205));
+        assert_eq!(last(&state), Some(101), "this PONG answers the second PING");
+        state.pong_received(at(230));
+        assert_eq!(last(&state), Some(30));
+    }
+
+    #[test]
+    fn smoothed_round_trip_changes_by_an_eighth_of_the_difference() {
+        let millis = Duration::from_millis;
+        let first = RoundTrip::measured(None, millis(80));
+        assert_eq!(first, RoundTrip { last: millis(80), smoothed: millis(80) });
+        assert_eq!(
+            RoundTrip::measured(Some(first), millis(160)),
+            RoundTrip { last: millis(160), smoothed: millis(90) }
+        );
     }
 
     #[test]

@@ -205,3 +205,114 @@ impl Drop for Account {
         self.set_handshake(0);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KIB: usize = 1 << 10;
+
+    fn budget(limit: usize) -> Arc<MemoryBudget> {
+        Arc::new(MemoryBudget::new(limit))
+    }
+
+    fn account(ledger: &Arc<Ledger>) -> Account {
+        Account::new(Some(ledger))
+    }
+
+    #[test]
+    fn budget_is_exceeded_only_above_its_limit() {
+        let budget = budget(64 * KIB);
+        let mut share = Share::new(Some(Arc::clone(&budget)));
+        share.set(64 * KIB);
+        assert_eq!((budget.held_bytes(), budget.limit(), budget.is_exceeded()), (64 * KIB, 64 * KIB, false));
+        let mut other = Share::new(Some(Arc::clone(&budget)));
+        other.set(16 * KIB);
+        assert_eq!((budget.held_bytes(), budget.is_exceeded()), (80 * KIB, true));
+        drop(share);
+        assert_eq!((budget.held_bytes(), budget.is_exceeded()), (16 * KIB, false));
+    }
+
+    #[test]
+    fn budget_counts_changes_of_16_kib_and_the_end() {
+        let budget = budget(0);
+        let mut share = Share::new(Some(Arc::clone(&budget)));
+        for (bytes, counted) in [
+            (16 * KIB - 1, 0),
+            (16 * KIB, 16 * KIB),
+            (32 * KIB - 1, 16 * KIB),
+            (1, 16 * KIB),
+            (40 * KIB, 40 * KIB),
+            (24 * KIB + 1, 40 * KIB),
+            (24 * KIB, 24 * KIB),
+            (0, 0),
+        ] {
+            share.set(bytes);
+            assert_eq!(budget.held_bytes(), counted, "after {bytes}");
+        }
+    }
+
+    #[test]
+    fn ledger_counts_handshakes_until_their_accounts_end() {
+        let ledger = Arc::new(Ledger::new(0, None));
+        let (mut one, mut two) = (account(&ledger), account(&ledger));
+        one.set_handshake(100);
+        two.set_handshake(7);
+        one.set_handshake(90);
+        assert_eq!(ledger.handshake_bytes(), 97);
+        drop(one);
+        assert_eq!(ledger.handshake_bytes(), 7);
+        two.set_handshake(0);
+        assert_eq!(ledger.handshake_bytes(), 0);
+    }
+
+    #[test]
+    fn handshake_above_4_kib_fails_above_the_common_limit() {
+        assert_eq!((FREE, FLOOR), (4096, 65_536));
+        let ledger = Arc::new(Ledger::new(10 * KIB, None));
+        let (mut large, mut small) = (account(&ledger), account(&ledger));
+        large.set_handshake(6 * KIB);
+        small.set_handshake(4 * KIB);
+        assert!(large.check_handshake().is_ok(), "the limit is reached, not exceeded");
+        large.set_handshake(6 * KIB + 1);
+        assert!(matches!(large.check_handshake(), Err(ConnectionError::HandshakeMemory { limit: 10_240 })));
+        assert!(small.check_handshake().is_ok(), "a small handshake is always permitted");
+        small.set_handshake(4 * KIB + 1);
+        assert!(small.check_handshake().is_err());
+
+        let unlimited = Arc::new(Ledger::new(0, None));
+        let mut huge = account(&unlimited);
+        huge.set_handshake(1 << 40);
+        assert!(huge.check_handshake().is_ok());
+        assert!(Account::new(None).check_handshake().is_ok());
+    }
+
+    #[test]
+    fn message_above_64_kib_fails_while_budget_is_exceeded() {
+        let budget = budget(100 * KIB);
+        let ledger = Arc::new(Ledger::new(0, Some(Arc::clone(&budget))));
+        let (mut one, two) = (account(&ledger), account(&ledger));
+        one.set_held(100 * KIB);
+        assert!(two.check_incomplete(64 * KIB + 1).is_ok(), "the limit is reached, not exceeded");
+        one.set_held(120 * KIB);
+        assert!(two.check_incomplete(64 * KIB).is_ok());
+        assert!(matches!(two.check_incomplete(64 * KIB + 1), Err(ConnectionError::MemoryLimit { limit: 102_400 })));
+        assert!(Account::new(None).check_incomplete(usize::MAX).is_ok());
+        drop(one);
+        assert_eq!(budget.held_bytes(), 0);
+    }
+
+    #[test]
+    fn account_moves_what_it_holds_to_another_ledger() {
+        let budgets = [budget(0), budget(0)];
+        let [from, to] = budgets.each_ref().map(|budget| Arc::new(Ledger::new(0, Some(Arc::clone(budget)))));
+        let mut account = account(&from);
+        account.set_handshake(500);
+        account.set_held(20 * KIB);
+        account.move_to(Some(&to));
+        assert_eq!([&from, &to].map(|ledger| ledger.handshake_bytes()), [0, 500]);
+        assert_eq!(budgets.each_ref().map(|budget| budget.held_bytes()), [0, 20 * KIB]);
+        drop(account);
+        assert_eq!((to.handshake_bytes(), budgets[1].held_bytes()), (0, 0));
+    }
+}

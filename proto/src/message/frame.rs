@@ -375,4 +375,18 @@ mod tests {
         let (a, b) = (Frame::from("a"), Frame::from("b"));
         assert!(a < b);
     }
+
+    /// `Borrow` requires that a frame and its bytes have the same hash, so that maps with frames as keys can be searched by
+    /// bytes.
+    #[test]
+    fn frames_are_found_in_maps_by_their_bytes() {
+        let (short, long) = (Frame::from_static(b"short"), Frame::from_static(&[7; 100]));
+        assert!(long.as_shared().is_some());
+        let numbers = std::collections::HashMap::from([(short.clone(), 1), (long, 2)]);
+        assert_eq!(
+            [&b"short"[..], &[7; 100], b"none"].map(|bytes| numbers.get(bytes).copied()),
+            [Some(1), Some(2), None]
+        );
+        assert_eq!(AsRef::<[u8]>::as_ref(&short), b"short");
+    }
 }

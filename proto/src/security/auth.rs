@@ -272,3 +272,63 @@ impl fmt::Debug for AuthCredentials {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::format;
+
+    const STATUSES: [AuthStatus; 3] = [AuthStatus::TemporaryError, AuthStatus::Denied, AuthStatus::InternalError];
+
+    #[test]
+    fn status_codes_of_rfc_27_round_trip_as_text() {
+        assert_eq!(STATUSES.map(AuthStatus::status), [300, 400, 500]);
+        for status in STATUSES {
+            let code = format!("{}", status.status());
+            assert_eq!(AuthStatus::said_by(code.as_bytes()), Some(status));
+            assert_eq!(format!("{status}"), format!("{code}, {}", status.meaning()));
+            assert!(status.meaning().len() > 10);
+        }
+        for other in ["200", "", "40", "4000", "Denied"] {
+            assert_eq!(AuthStatus::said_by(other.as_bytes()), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn debug_output_omits_passwords_and_functions() {
+        let accept = AuthReply::accept_as("user");
+        let now = AuthOutcome::Now(accept.clone());
+        assert_eq!(format!("{now:?}"), format!("Now({accept:?})"));
+        assert_eq!(format!("{:?}", AuthOutcome::Later(Box::pin(async { AuthReply::reject() }))), "Later");
+        assert_eq!(format!("{:?}", Authenticator::new(|_| AuthReply::accept())), "Authenticator");
+        assert_eq!(format!("{:?}", AuthCredentials::Null), "Null");
+        #[cfg(feature = "plain")]
+        {
+            let plain = AuthCredentials::Plain { username: "user".into(), password: "secret".into() };
+            assert_eq!(format!("{plain:?}"), r#"Plain { username: b"user", .. }"#);
+            assert_eq!(plain.mechanism(), MechanismName::PLAIN);
+        }
+        #[cfg(feature = "curve")]
+        {
+            let key = PublicKey::from_bytes([7; 32]);
+            assert_eq!(format!("{:?}", AuthCredentials::Curve(key)), format!("Curve({key:?})"));
+            assert_eq!(AuthCredentials::Curve(key).mechanism(), MechanismName::CURVE);
+        }
+        assert_eq!(AuthCredentials::Null.mechanism(), MechanismName::NULL);
+    }
+
+    #[test]
+    fn replies_contain_what_their_constructors_name() {
+        assert_eq!(AuthReply::accept(), AuthReply::Accept { user_id: None, properties: Metadata::new() });
+        let user_id = Some(Bytes::from_static(b"user"));
+        assert_eq!(AuthReply::accept_as("user"), AuthReply::Accept { user_id, properties: Metadata::new() });
+        assert_eq!(AuthReply::reject(), AuthReply::Reject(AuthStatus::Denied));
+    }
+
+    #[test]
+    fn authenticators_are_equal_only_to_their_clones() {
+        let one = Authenticator::new(|_| AuthReply::accept());
+        assert_eq!(one, one.clone());
+        assert_ne!(one, Authenticator::new(|_| AuthReply::accept()));
+    }
+}

@@ -498,3 +498,58 @@ pub enum OptionsError {
     #[error(transparent)]
     OutOfRange(#[from] OutOfRange),
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::format;
+
+    #[test]
+    fn send_errors_return_the_message_and_do_not_show_it() {
+        let reasons = [
+            Unsent::Full,
+            Unsent::Unroutable,
+            Unsent::Unaddressed,
+            Unsent::NotGrouped,
+            Unsent::SingleFrame,
+            Unsent::FrameCount,
+            Unsent::TooLarge,
+            Unsent::OutOfTurn,
+            Unsent::Unsupported(SocketType::Pull),
+            Unsent::Closed,
+            Unsent::Unreachable,
+        ];
+        let secret = || Message::from("secret");
+        let names = reasons.map(|reason| format!("{reason:?}"));
+        let errors = reasons.map(|reason| reason.into_error(secret()));
+        let others = [
+            SendError::Runtime(secret(), NetworkError::Unsupported),
+            SendError::TimedOut(secret(), FailingDials::default()),
+            SendError::Forked(secret()),
+        ];
+        let names = names.iter().map(String::as_str).chain(["Runtime", "TimedOut", "Forked"]);
+        for (name, error) in names.zip(errors.into_iter().chain(others)) {
+            let debug = format!("{error:?}");
+            let name = name.split('(').next().unwrap();
+            assert_eq!(debug, format!("{name}: {error}"), "the text follows the name of the variant");
+            assert!(!debug.contains("secret"), "{debug}");
+            assert_eq!(error.into_message(), secret());
+        }
+    }
+
+    #[test]
+    fn debug_text_of_receive_errors_includes_the_advice() {
+        for (name, error) in [
+            ("Empty", RecvError::Empty),
+            ("OutOfTurn", RecvError::OutOfTurn),
+            ("Unsupported", RecvError::Unsupported(SocketType::Push)),
+            ("Closed", RecvError::Closed),
+            ("Runtime", RecvError::Runtime(NetworkError::Unsupported)),
+            ("TimedOut", RecvError::TimedOut(FailingDials::default())),
+            ("Unreachable", RecvError::Unreachable(FailingDials::default())),
+            ("Forked", RecvError::Forked),
+        ] {
+            assert_eq!(format!("{error:?}"), format!("{name}: {error}"));
+        }
+    }
+}

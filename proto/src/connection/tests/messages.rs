@@ -36,6 +36,18 @@ fn frame_size_is_short_up_to_255_and_long_from_256() {
 }
 
 #[test]
+fn large_body_in_shared_input_is_not_copied() {
+    let mut connection = ready_connection(&config(SocketType::Pull), "PUSH");
+    let input = Bytes::from([frame(0, b"small"), frame(0, &body(10_000))].concat());
+    connection.handle_shared_input(&input, NOW).unwrap();
+    let received: Vec<_> = core::iter::from_fn(|| connection.take()).collect();
+    assert_eq!(received, [Inbound::Message("small".into()), Inbound::Message(body(10_000).into())]);
+    let [Inbound::Message(small), Inbound::Message(large)] = &received[..] else { panic!("{received:?}") };
+    let in_input = |message: &Message| input.as_ptr_range().contains(&message.body().as_ptr());
+    assert_eq!([small, large].map(in_input), [false, true]);
+}
+
+#[test]
 fn multipart_messages_stay_together() {
     for frames in [vec![1, 2, 3], vec![0, 0, 0], vec![0, 300, 0, 70_000, 1], vec![5; 200]] {
         let message = Message::from_frames(frames.iter().map(|&size| body(size))).unwrap();

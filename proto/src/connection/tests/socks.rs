@@ -96,6 +96,13 @@ fn proxy_failure_is_returned_with_reason() {
 }
 
 #[test]
+fn each_reply_code_of_a_proxy_has_its_own_text() {
+    let texts: std::collections::BTreeSet<_> = (1..=9).map(|code| SocksError::Refused(code).to_string()).collect();
+    assert_eq!(texts.len(), 8, "codes 7 and 8 have one text: {texts:?}");
+    assert_eq!(SocksError::Refused(5).to_string(), "the proxy replied: connection refused");
+}
+
+#[test]
 fn silent_proxy_ends_with_handshake_timeout() {
     let mut proxy = Proxy::new(None, "tcp://192.0.2.1:1");
     let deadline = proxy.connection.poll_timeout().unwrap();

@@ -122,6 +122,17 @@ fn room_in_a_full_stream_restarts_heartbeat_timeout() {
 }
 
 #[test]
+fn full_stream_without_progress_ends_after_heartbeat_timeout() {
+    let mut connection = ready_connection(&with_heartbeats(), "PUSH");
+    connection.give(Message::from(body(10_000)).into());
+    write(&mut connection, 5000, 90);
+    assert_eq!(timed_out(&mut connection, 100), None);
+    connection.handle_written(ms(200));
+    assert_eq!(timed_out(&mut connection, 349), None);
+    assert_eq!(timed_out(&mut connection, 350), Some(Timeout::Heartbeat), "the stream took no byte since 90 ms");
+}
+
+#[test]
 fn accepted_output_does_not_restart_heartbeat_timeout() {
     let mut connection = ready_connection(&with_heartbeats(), "PUSH");
     assert_eq!(timed_out(&mut connection, 100), None);

@@ -490,5 +490,14 @@ mod tests {
         assert!(dealer().reconnect(Duration::ZERO, second).is_err());
         assert!(dealer().reconnect_refused(Duration::ZERO, second).is_err());
         assert!(dealer().max_frames(0).is_err());
+        for [interval, timeout] in [[Duration::ZERO, second], [second, Duration::ZERO]] {
+            assert!(dealer().heartbeat_with(interval, timeout, second).is_err());
+        }
+        assert_eq!(dealer().zap_domain("").unwrap_err(), OptionsError::Domain(0));
+        assert_eq!(dealer().zap_domain("d".repeat(256)).unwrap_err(), OptionsError::Domain(256));
+        assert!(dealer().zap_domain("d".repeat(255)).is_ok());
+        assert_eq!(dealer().auth_timeout(Duration::ZERO).unwrap_err(), OptionsError::ZeroDuration("auth_timeout"));
+        let publisher = Options::<crate::kind::Pub>::new();
+        assert_eq!(publisher.max_subscriptions(0).unwrap_err(), OptionsError::Zero("max_subscriptions"));
     }
 }
