@@ -5,11 +5,16 @@ mod suite;
 #[path = "system/mod.rs"]
 mod system;
 
-use sansmq::mio::{DealerSocket, EventLoop, PollItem, PullSocket, PushSocket, RouterSocket, Socket, poll};
-use sansmq::{Context, Event, FailingDials, Message, Options, RecvError, SendError, SocketType, kind};
+use sansmq::mio::{
+    DealerSocket, DishSocket, EventLoop, PollItem, PubSocket, PullSocket, PushSocket, RadioSocket, RouterSocket,
+    Socket, SubSocket, poll, proxy,
+};
+use sansmq::runtime::Proxy;
+use sansmq::{Context, Event, FailingDials, Message, Options, RecvError, SendError, SocketType, WaitError, kind};
 use sansmq_tests::fixture::mio_blocking as fixture;
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -144,6 +149,31 @@ fn poll_reports_ready_sockets_and_descriptors() {
 }
 
 #[test]
+fn poll_reports_descriptor_with_room_until_it_is_full() {
+    let (mut writer, mut reader) = UnixStream::pair().unwrap();
+    let has_room = |writer: &UnixStream, timeout| poll(&mut [PollItem::output(writer)], timeout).unwrap() == 1;
+    assert!(has_room(&writer, None));
+    writer.set_nonblocking(true).unwrap();
+    let mut written = 0;
+    while let Ok(count) = writer.write(&[0; 4096]) {
+        written += count;
+    }
+    assert!(!has_room(&writer, Some(SHORT)), "{written} bytes fill the buffers");
+    reader.read_exact(&mut vec![0; written]).unwrap();
+    assert!(has_room(&writer, None));
+}
+
+#[test]
+fn disconnect_ends_the_connection_to_its_endpoint() {
+    let (pull, push) = (PullSocket::new(), PushSocket::new());
+    let endpoint = pull.bind("tcp://127.0.0.1:*").unwrap();
+    push.connect_and_wait(&endpoint, LONG).unwrap();
+    assert!(push.disconnect("tcp://127.0.0.1:1").is_err(), "there is no connection to this endpoint");
+    push.disconnect(&endpoint).unwrap();
+    assert!(matches!(push.send_timeout("without peer", SHORT), Err(SendError::TimedOut(..))));
+}
+
+#[test]
 fn poll_reports_writable_and_closed_sockets() {
     let pull = Socket::with(Options::<kind::Pull>::new().recv_hwm(1));
     let push = Socket::with(Options::<kind::Push>::new().send_hwm(1));
@@ -174,6 +204,69 @@ fn blocked_send_of_mandatory_router_uses_no_cpu() {
     let full = router.send_timeout(("peer", "does not fit"), 10 * SHORT).unwrap_err();
     assert!(matches!(full, SendError::TimedOut(message, _) if message == Message::from(("peer", "does not fit"))));
     assert!(cpu_time() < before + 5 * SHORT, "the blocked call must not spin");
+}
+
+#[test]
+fn publisher_waits_for_subscribers_of_topic_until_timeout() {
+    let (publisher, sub) = (PubSocket::new(), SubSocket::new());
+    sub.connect(publisher.bind("tcp://127.0.0.1:*").unwrap()).unwrap();
+    sub.subscribe("a").unwrap();
+    assert!(publisher.wait_subscribed("a topic", 1, LONG));
+    assert!(!publisher.wait_subscribed("b", 1, SHORT), "no peer has subscribed");
+    assert_eq!((publisher.subscriber_count("a topic"), publisher.subscriber_count("b")), (1, 0));
+    assert_eq!((publisher.subscription_count(), sub.subscription_count()), (1, 1));
+
+    sub.unsubscribe("a").unwrap();
+    sub.subscribe("b").unwrap();
+    assert!(publisher.wait_subscribed("b", 1, None));
+    assert_eq!((publisher.subscriber_count("a topic"), sub.subscription_count()), (0, 1));
+    publisher.close();
+    assert!(publisher.wait_subscribed("a topic", 1, None), "a closed socket does not wait");
+}
+
+#[test]
+fn radio_waits_for_dishes_of_group() {
+    let (radio, dish) = (RadioSocket::new(), DishSocket::new());
+    dish.connect(radio.bind("tcp://127.0.0.1:*").unwrap()).unwrap();
+    dish.join("group").unwrap();
+    assert!(radio.wait_subscribed("group", 1, LONG));
+    dish.leave("group").unwrap();
+    dish.join("other").unwrap();
+    assert!(radio.wait_subscribed("other", 1, LONG));
+    assert_eq!((radio.subscriber_count("group"), dish.subscription_count()), (0, 1));
+}
+
+#[test]
+fn wait_for_connection_returns_peer_or_reason() {
+    let (pull, push) = (PullSocket::new(), PushSocket::new());
+    let endpoint = pull.bind("tcp://127.0.0.1:*").unwrap();
+    assert_eq!(pull.wait_connected(1, SHORT).unwrap_err(), WaitError::TimedOut(FailingDials::default()));
+    assert_eq!(push.connect_and_wait(&endpoint, LONG).unwrap().socket_type, SocketType::Pull);
+    let peers: Vec<_> = pull.wait_connected(1, None).unwrap().iter().map(|peer| peer.socket_type).collect();
+    assert_eq!((peers, pull.ready_peers(), push.ready_peers()), (vec![SocketType::Push], 1, 1));
+
+    pull.close();
+    let refused = PushSocket::new();
+    let error = refused.connect_and_wait(&endpoint, SHORT).unwrap_err();
+    assert!(error.to_string().contains("connection refused"), "{error}");
+    assert_eq!(refused.ready_peers(), 0);
+}
+
+#[test]
+fn proxy_forwards_until_its_control_handle_ends_it() {
+    let (front, back) = (PullSocket::new(), PushSocket::new());
+    let (sources, sinks) = (front.bind("tcp://127.0.0.1:*").unwrap(), back.bind("tcp://127.0.0.1:*").unwrap());
+    let mut streamer = Proxy::new(front.handle(), back.handle());
+    let control = streamer.control_handle();
+    let thread = thread::spawn(move || proxy(&mut streamer));
+    let (push, pull) = (PushSocket::new(), PullSocket::new());
+    push.connect(sources).unwrap();
+    pull.connect(sinks).unwrap();
+    push.send("forwarded").unwrap();
+    assert_eq!(pull.recv_timeout(LONG).unwrap(), Message::from("forwarded"));
+    control.terminate();
+    let statistics = thread.join().unwrap().unwrap();
+    assert_eq!((statistics.frontend.received.messages, statistics.backend.sent.messages), (1, 1));
 }
 
 /// Creates a PUSH that has one message for a peer that does not exist.

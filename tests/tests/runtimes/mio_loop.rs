@@ -44,6 +44,20 @@ fn turn_until<R>(poll: &mut Poll, reactor: &mut Reactor, mut done: impl FnMut(&[
 }
 
 #[test]
+fn reactor_accepts_connections_of_an_open_listener() {
+    let (mut poll, mut reactor) = poll_with(100);
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let context = sansmq::Context::new();
+    let sink = reactor.socket_in(&context, Options::<kind::Pull>::new());
+    let endpoint = reactor.bind_listener(&sink, listener).unwrap();
+    let source = reactor.socket_in(&context, Options::<kind::Push>::new());
+    source.connect(&endpoint).unwrap();
+    source.try_send("through the listener").unwrap();
+    let received = turn_until(&mut poll, &mut reactor, |_| sink.try_recv().ok());
+    assert_eq!(received.body(), "through the listener");
+}
+
+#[test]
 fn reactor_in_shared_poll_ignores_foreign_events() {
     let (mut poll, mut reactor) = poll_with(100);
     let mut own = mio::net::TcpListener::bind("127.0.0.1:0".parse().unwrap()).unwrap();
