@@ -136,15 +136,18 @@ impl Future for Waiting {
         if let Some(addresses) = &progress.addresses {
             return Poll::Ready(addresses.clone());
         }
-        progress.wakers.insert(self.number, cx.waker().clone());
+        let former = progress.wakers.insert(self.number, cx.waker().clone());
+        drop(progress);
+        // The destructor of a waker may run other code, so it runs after unlocking.
+        drop(former);
         Poll::Pending
     }
 }
 
 impl Drop for Waiting {
     fn drop(&mut self) {
+        // Dropped after unlocking, as in `poll`.
         let waker = lock(&self.lookup.0).wakers.remove(&self.number);
-        // The destructor of a waker may run other code, so it runs after unlocking.
         drop(waker);
     }
 }
