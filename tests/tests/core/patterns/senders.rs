@@ -2,9 +2,12 @@
 
 use super::{PLACE, fan, net, star};
 use core::time::Duration;
-use sansmq_proto::kind::{Dealer, Pub, Pull, Push, Rep, Req, Router, Sub, Typed};
+use sansmq_proto::kind::{
+    Channel, Client, Dealer, Dish, Gather, Pair, Pub, Pull, Push, Radio, Rep, Req, Router, Scatter, Server, Sub, Typed,
+    XPub, XSub,
+};
 use sansmq_proto::testing::{Net, NodeId};
-use sansmq_proto::{Options, RecvError};
+use sansmq_proto::{Message, Options, RecvError, SocketType};
 
 /// Returns options of a socket that sends `name` to its peers, as a property of the handshake metadata.
 fn named<T: Typed>(name: &'static str) -> Options<T> {
@@ -124,4 +127,48 @@ fn disconnect_message_has_the_lost_peer_as_sender() {
     net.reset_connections(worker);
     net.settle();
     assert_eq!(received(&mut net, router), ["worker: work", "worker: gone"]);
+}
+
+/// Sends a message with each body to a receiver, from a socket named `sender`. Checks how many calls of `recv` would complete
+/// before and after, and that `recv_from` returns the sender.
+fn receives_from<T: Typed, U: Typed>(bodies: &[&str], message: impl Fn(&str) -> Message) {
+    let mut net = net();
+    let (receiver, [sender]) = star(&mut net, Options::<T>::new(), [named::<U>("sender")]);
+    let socket_type = net[receiver].socket_type();
+    match socket_type {
+        SocketType::Sub | SocketType::XSub => net[receiver].subscribe("").unwrap(),
+        SocketType::Dish => net[receiver].join("group").unwrap(),
+        _ => {}
+    }
+    net.settle();
+    assert!(!net[receiver].can_complete_recvs(1), "{socket_type}");
+    assert_eq!(net[receiver].recv_from().unwrap_err(), RecvError::Empty, "{socket_type}");
+    for body in bodies {
+        net[sender].send(message(body)).unwrap();
+    }
+    net.settle();
+    assert!((1..=bodies.len()).all(|count| net[receiver].can_complete_recvs(count)), "{socket_type}");
+    // A further `recv` of a REP completes too, with an error, because the reply to the first request is due.
+    let is_rep = socket_type == SocketType::Rep;
+    assert_eq!(net[receiver].can_complete_recvs(bodies.len() + 1), is_rep, "{socket_type}");
+    let expected: Vec<_> = bodies.iter().map(|body| format!("sender: {body}")).collect();
+    assert_eq!(received(&mut net, receiver), expected, "{socket_type}");
+}
+
+#[test]
+fn every_receiving_type_returns_senders_and_counts_messages() {
+    let body_only = |body: &str| Message::from(body);
+    let two = ["one", "two"];
+    receives_from::<Pull, Push>(&two, body_only);
+    receives_from::<Pair, Pair>(&two, body_only);
+    receives_from::<Dealer, Dealer>(&two, body_only);
+    receives_from::<Router, Dealer>(&two, body_only);
+    receives_from::<Rep, Req>(&["one"], body_only);
+    receives_from::<Sub, Pub>(&two, body_only);
+    receives_from::<XSub, XPub>(&two, body_only);
+    receives_from::<XPub, XSub>(&["one"], body_only);
+    receives_from::<Gather, Scatter>(&two, body_only);
+    receives_from::<Channel, Channel>(&two, body_only);
+    receives_from::<Server, Client>(&two, body_only);
+    receives_from::<Dish, Radio>(&two, |body| Message::from(("group", body)));
 }
