@@ -259,6 +259,11 @@ impl Decoder {
         Some(body.space())
     }
 
+    /// Returns true if a command is partly received.
+    pub(super) fn is_in_command(&self) -> bool {
+        self.body.as_ref().is_some_and(|body| body.head.command)
+    }
+
     /// Records that the caller has read `count` bytes into the buffer returned by [`body_space`](Self::body_space).
     pub(super) fn filled(&mut self, count: usize) {
         if let Some(body) = &mut self.body {

@@ -535,6 +535,11 @@ impl Connection {
         self.decoder.body_space()
     }
 
+    /// Returns true if the next input belongs to the handshake or to a command, and not to a message.
+    pub(crate) fn expects_unqueued_input(&self) -> bool {
+        self.peer().is_none() || self.decoder.is_in_command()
+    }
+
     /// Processes `count` bytes that the caller has read into the buffer returned by [`body_space`](Self::body_space).
     ///
     /// # Errors

@@ -157,7 +157,7 @@ const MAX_DIRECT_READ: usize = 16 << 10;
 /// read is limited to [`SMALL_READ`] bytes. 32 commands reach it, or a large one.
 const MUCH_UNQUEUED_WORK: u64 = 32;
 
-/// Maximum size in bytes of a read during the handshake, and of the next read after a read that contained more than
+/// Maximum size in bytes of a read during the handshake, of a read of a command's body, and of the next read after more than
 /// [`MUCH_UNQUEUED_WORK`].
 // Such input and handshakes do not wait for the application, so back-pressure does not limit their work. Most handshakes
 // are shorter than this.
@@ -381,14 +381,14 @@ impl Session {
         if !self.connection.wants_input() {
             return Ok(ReadOutcome::Nothing);
         }
-        let is_handshake = self.connection.peer().is_none();
+        let is_unqueued = self.connection.expects_unqueued_input();
         let direct = self.connection.body_space();
         let in_place = direct.is_some();
         let (space, limit) = match direct {
             Some(space) => (space, MAX_DIRECT_READ),
             None => (&mut room[..], self.read_limit),
         };
-        let limit = if is_handshake { SMALL_READ } else { limit }.min(space.len());
+        let limit = if is_unqueued { SMALL_READ } else { limit }.min(space.len());
         match stream.read(&mut space[..limit]) {
             Ok(0) | Err(StreamError::Eof) => Err(ConnectionError::PeerClosed),
             Ok(count) => {
@@ -397,7 +397,7 @@ impl Session {
                 } else {
                     self.connection.handle_read_buffer(room, count, now)?;
                 }
-                Ok(self.adapt_read_limit(is_handshake, count == limit))
+                Ok(self.adapt_read_limit(is_unqueued, count == limit))
             }
             Err(StreamError::WouldBlock) => Ok(ReadOutcome::Nothing),
             Err(StreamError::Interrupted) => Ok(ReadOutcome::Progress),
@@ -410,13 +410,13 @@ impl Session {
     /// because the read buffer bounds each read.
     ///
     /// Returns [`ReadOutcome::Background`] if the turn must end now, so that other sessions of the thread can run. This is
-    /// the case if more input is probably available (`is_full`), and the latest read belonged to the handshake
-    /// (`is_handshake`) or caused so much work. `is_full` is true if the read filled the space that it was allowed to
-    /// fill.
-    fn adapt_read_limit(&mut self, is_handshake: bool, is_full: bool) -> ReadOutcome {
-        let is_unqueued = self.connection.take_unqueued_work() > MUCH_UNQUEUED_WORK;
-        self.read_limit = if is_unqueued { SMALL_READ } else { self.read_limit.saturating_mul(2) };
-        if is_full && (is_handshake || is_unqueued) { ReadOutcome::Background } else { ReadOutcome::Progress }
+    /// the case if more input is probably available (`is_full`), and the latest read belonged to the handshake or to a
+    /// command (`is_unqueued`), or caused so much work. `is_full` is true if the read filled the space that it was allowed
+    /// to fill.
+    fn adapt_read_limit(&mut self, is_unqueued: bool, is_full: bool) -> ReadOutcome {
+        let has_much_work = self.connection.take_unqueued_work() > MUCH_UNQUEUED_WORK;
+        self.read_limit = if has_much_work { SMALL_READ } else { self.read_limit.saturating_mul(2) };
+        if is_full && (is_unqueued || has_much_work) { ReadOutcome::Background } else { ReadOutcome::Progress }
     }
 
     /// Continues the orderly end of the connection: writes the rest of the output, closes the sending direction of

@@ -51,6 +51,14 @@ fn command_flood_is_read_in_small_chunks() {
         assert_eq!(consume(&mut stream), (2 << 10, true));
     }
     stream.input.clear();
+    stream.input.extend(command("UNKNOWN", &[7; 100_000]).repeat(3));
+    while stream.input.len() > 4 << 10 {
+        let (read, runs_again) = consume(&mut stream);
+        assert!(read <= 4 << 10 && runs_again, "{read} bytes of a large command were read");
+    }
+    while !stream.input.is_empty() {
+        consume(&mut stream);
+    }
     stream.input.extend(frame(0, b"hello").repeat(100_000));
     let chunks: Vec<_> = (0..4).map(|_| consume(&mut stream).0).collect();
     assert!(chunks.is_sorted() && chunks[3] == 4 * (32 << 10), "{chunks:?}");
