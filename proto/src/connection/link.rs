@@ -177,10 +177,10 @@ pub trait Link {
     fn give(&mut self, item: Outbound);
     /// Removes and returns the oldest received item that was not taken yet; `None` if there is no such item.
     fn take(&mut self) -> Option<Inbound>;
-    /// Records that the socket has dropped `messages` of the messages that it took, and that these and the others that it
+    /// Records that the socket has not queued `messages` of the messages that it took, and that these and the others that it
     /// took with them had `bytes` bytes. A connection then reads less at a time, because no high-water mark limits such
     /// messages. The default implementation does nothing.
-    fn dropped(&mut self, _messages: u64, _bytes: u64) {}
+    fn discarded(&mut self, _messages: u64, _bytes: u64) {}
     /// Records that the socket will pass no further items to [`give`](Self::give). The connection to the peer ends once
     /// all queued items are written.
     fn finish(&mut self);
@@ -224,8 +224,8 @@ impl<L: Link> Link for &mut L {
     fn take(&mut self) -> Option<Inbound> {
         (**self).take()
     }
-    fn dropped(&mut self, messages: u64, bytes: u64) {
-        (**self).dropped(messages, bytes);
+    fn discarded(&mut self, messages: u64, bytes: u64) {
+        (**self).discarded(messages, bytes);
     }
     fn finish(&mut self) {
         (**self).finish();

@@ -650,7 +650,7 @@ impl Link for Connection {
         self.inbox.pop_front()
     }
 
-    fn dropped(&mut self, messages: u64, bytes: u64) {
+    fn discarded(&mut self, messages: u64, bytes: u64) {
         self.count_unqueued(messages, bytes);
     }
 

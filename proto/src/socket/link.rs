@@ -132,9 +132,8 @@ impl Socket {
     #[inline]
     fn receive_batch(&mut self, id: PipeId, link: &mut impl Link) -> Result<(), ConnectionError> {
         let mut received = TrafficCount::default();
-        let dropped_before = self.pipes.stats.dropped.total();
+        let discarded = self.pipes.discarded;
         let mut changed = 0;
-        let queued = self.pipes.incoming_len(id);
         let outcome = loop {
             if !self.pipes.may_deliver(id) {
                 break Ok(());
@@ -165,14 +164,11 @@ impl Socket {
         };
         if received.messages > 0 {
             self.pipes.received(id, received);
-            let kept = self.pipes.incoming_len(id).saturating_sub(queued);
-            if kept as u64 != received.messages {
-                // The messages of a batch may share a read buffer. It would stay allocated for those that were not dropped.
+            let discarded = self.pipes.discarded - discarded;
+            if discarded > 0 {
+                // The messages of a batch may share a read buffer. It would stay allocated for those that were queued.
                 self.pipes.copy_out_of_blocks(id, usize::try_from(received.messages).unwrap_or(usize::MAX));
-                let dropped = self.pipes.stats.dropped.total() - dropped_before;
-                if dropped > 0 {
-                    link.dropped(dropped, received.bytes);
-                }
+                link.discarded(discarded, received.bytes);
             }
         }
         outcome

@@ -162,11 +162,7 @@ pub struct MemoryLimits {
 
 /// Total number of dropped messages since the socket was created, by reason.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Drops {
-    by_reason: BTreeMap<DropReason, u64>,
-    /// Sum of `by_reason`. Each exchange reads it.
-    total: u64,
-}
+pub struct Drops(BTreeMap<DropReason, u64>);
 
 /// Counters of a pipe: totals over all connections of the pipe.
 #[derive(Debug, Default)]
@@ -252,21 +248,20 @@ impl Counts {
 impl Drops {
     /// Returns the number of messages dropped for this reason.
     pub fn of(&self, reason: DropReason) -> u64 {
-        self.by_reason.get(&reason).copied().unwrap_or(0)
+        self.0.get(&reason).copied().unwrap_or(0)
     }
 
     /// Returns the number of messages dropped for any reason.
-    pub const fn total(&self) -> u64 {
-        self.total
+    pub fn total(&self) -> u64 {
+        self.0.values().sum()
     }
 
     /// Returns each reason for which messages were dropped, with the number of these messages.
     pub fn iter(&self) -> impl Iterator<Item = (DropReason, u64)> {
-        self.by_reason.iter().map(|(&reason, &messages)| (reason, messages))
+        self.0.iter().map(|(&reason, &messages)| (reason, messages))
     }
 
     pub(crate) fn add(&mut self, reason: DropReason, messages: usize) {
-        *self.by_reason.entry(reason).or_default() += messages as u64;
-        self.total += messages as u64;
+        *self.0.entry(reason).or_default() += messages as u64;
     }
 }

@@ -71,6 +71,8 @@ impl Pattern for Dish {
             pipes.dropped(DropReason::Unexpected, 1);
         } else if self.groups.contains(&message.head()[..]) {
             *effects |= self.arrived.deliver(pipes, pipe, message);
+        } else {
+            pipes.discarded += 1;
         }
         Ok(())
     }

@@ -127,6 +127,8 @@ impl Pattern for Subscribe {
     ) -> Result<(), ConnectionError> {
         if self.accepts(&message) {
             *effects |= self.arrived.deliver(pipes, pipe, message);
+        } else {
+            pipes.discarded += 1;
         }
         Ok(())
     }

@@ -89,14 +89,22 @@ impl Pipes {
     /// is queued even if the incoming queue is full. With `ZMQ_CONFLATE`, the message replaces the queued messages.
     #[inline]
     pub(crate) fn deliver(&mut self, id: PipeId, message: Message) -> Effects {
-        let conflate = self.conflate;
-        let Some((pipe, buffers)) = self.get_with_buffers(id) else { return Effects::NONE };
-        if conflate {
-            pipe.incoming.clear();
-            pipe.senders.clear();
+        if self.conflate {
+            self.replace_incoming(id);
         }
+        let Some((pipe, buffers)) = self.get_with_buffers(id) else { return Effects::NONE };
         pipe.incoming.push_back(message, buffers);
         Effects::READABLE
+    }
+
+    /// Drops the messages in the incoming queue of the pipe `id`, because a later one replaces them.
+    #[inline(never)]
+    fn replace_incoming(&mut self, id: PipeId) {
+        let Some(pipe) = self.get_mut(id) else { return };
+        let replaced = pipe.incoming.len() as u64;
+        pipe.incoming.clear();
+        pipe.senders.clear();
+        self.discarded += replaced;
     }
 
     /// Drops the messages in the incoming queue of the pipe `id` for which `wanted` returns false.

@@ -147,6 +147,9 @@ pub(crate) struct Pipes {
     pub(crate) events: Option<EventQueue>,
     /// Counters of the socket as a whole, and the sums of the counters of removed pipes.
     pub(crate) stats: SocketStats,
+    /// Number of received messages that were not queued for the application or replaced by later ones, and of all dropped
+    /// messages.
+    pub(crate) discarded: u64,
 }
 
 #[derive(Debug)]
@@ -180,6 +183,7 @@ impl Pipes {
             flushed: false,
             events: None,
             stats: SocketStats::default(),
+            discarded: 0,
         }
     }
 
@@ -417,6 +421,7 @@ impl Pipes {
     /// Does nothing if `messages` is 0.
     pub(crate) fn dropped(&mut self, reason: DropReason, messages: usize) {
         if messages > 0 {
+            self.discarded += messages as u64;
             self.stats.dropped.add(reason, messages);
             self.emit(|| Event::Dropped { reason, messages });
         }

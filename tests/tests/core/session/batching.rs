@@ -51,7 +51,7 @@ fn command_flood_is_read_in_small_chunks() {
         assert_eq!(consume(&mut stream), (2 << 10, true));
     }
     stream.input.clear();
-    stream.input.extend(command("UNKNOWN", &[7; 100_000]).repeat(3));
+    stream.input.extend(command("UNKNOWN", &vec![7; 100_000]).repeat(3));
     while stream.input.len() > 4 << 10 {
         let (read, runs_again) = consume(&mut stream);
         assert!(read <= 4 << 10 && runs_again, "{read} bytes of a large command were read");
