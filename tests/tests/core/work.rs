@@ -4,7 +4,8 @@
 use sansmq_proto::connection::{ConnectionConfig, Link, Outbound, Subscription};
 use sansmq_proto::cost;
 use sansmq_proto::entropy::SeededEntropy;
-use sansmq_proto::kind::{Kind, Pub, Pull, XPub};
+use sansmq_proto::kind::{Kind, Pub, Pull, Sub, XPub};
+use sansmq_proto::testing::Net;
 use sansmq_proto::{
     Action, Buf, Connection, ConnectionError, Endpoint, Instant, Message, Options, PipeId, Socket, SocketType,
 };
@@ -170,4 +171,23 @@ fn admission_does_not_visit_the_other_peers() {
     let first = ready(0);
     let last = (1..1000).map(&mut ready).last().unwrap();
     assert!(last <= first, "{first} units of work for the first peer, {last} for the last");
+}
+
+#[test]
+fn close_does_not_remove_subscriptions_of_all_peers_at_once() {
+    let mut net = Net::seeded(1);
+    let publisher = net.socket(Options::<Pub>::new());
+    net.bind(publisher, "tcp://pub:1");
+    for _ in 0..150 {
+        let subscriber = net.socket(Options::<Sub>::new());
+        for prefix in prefixes(2000, 50) {
+            net[subscriber].subscribe(prefix).unwrap();
+        }
+        net.connect(subscriber, "tcp://pub:1");
+    }
+    net.advance(std::time::Duration::from_secs(10));
+    let stats = net[publisher].stats();
+    assert!(stats.peers == 150 && stats.held.subscriptions > 2000 * 50, "all peers have subscribed: {stats:?}");
+    let (_, work) = cost::measure(|| net[publisher].close(LATER));
+    work.assert_call("Socket::close", 1);
 }

@@ -141,6 +141,8 @@ impl Publish {
         if !self.peers.remove(&pipe) {
             return Effects::NONE;
         }
+        // The end of many peers at once would keep the socket locked.
+        let is_later = self.has_departed();
         if self.requests().depart(pipe) && self.upstream.is_some() {
             pipes.retain(pipe);
         }
@@ -149,7 +151,12 @@ impl Publish {
             self.requester = None;
         }
         // A sender may have waited for room in this pipe.
-        Effects::WRITABLE | self.remove_departed(pipes)
+        Effects::WRITABLE | if is_later { Effects::UNFINISHED } else { self.remove_departed(pipes) }
+    }
+
+    /// Returns true if subscriptions of disconnected peers must still be removed.
+    fn has_departed(&self) -> bool {
+        self.granted.has_departed() || self.requested.has_departed()
     }
 }
 
@@ -208,8 +215,7 @@ impl Pattern for Publish {
         if self.is_manual() {
             self.granted.remove_departed();
         }
-        let is_finished = !self.granted.has_departed() && !self.requested.has_departed();
-        if is_finished { effects } else { effects | Effects::UNFINISHED }
+        if self.has_departed() { effects | Effects::UNFINISHED } else { effects }
     }
 
     fn on_room(&mut self, _: &mut Pipes, _: PipeId) -> Effects {

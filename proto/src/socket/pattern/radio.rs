@@ -93,11 +93,13 @@ impl Pattern for Radio {
     }
 
     fn on_disconnect(&mut self, pipes: &mut Pipes, pipe: PipeId) -> Effects {
+        // The end of many peers at once would keep the socket locked.
+        let is_later = !self.departed.is_empty();
         if let Some(joined) = self.peers.remove(&pipe) {
             self.departed.add(pipe, joined.groups);
         }
         // A sender may have waited for room in this pipe.
-        Effects::WRITABLE | self.remove_departed(pipes)
+        Effects::WRITABLE | if is_later { Effects::UNFINISHED } else { self.remove_departed(pipes) }
     }
 
     fn remove_departed(&mut self, _: &mut Pipes) -> Effects {
