@@ -117,7 +117,8 @@ fn unknown_commands_are_ignored_and_use_no_memory() {
         assert_eq!(target.hostile_peers(), streams.len() as u64);
         let waiting = target.router.peer_stats().iter().map(|peer| peer.incoming.messages).sum::<u64>();
         assert_eq!(waiting, 0);
-        target.baseline.assert_growth_below(512 << 10);
+        // The floods have 15 MiB. Each thread of the runtime keeps some of its read buffers.
+        target.baseline.assert_growth_below(2 << 20);
         drop(streams);
         target.finish().await;
     });
