@@ -229,8 +229,7 @@ impl ListenGuard {
     }
 
     /// Returns the next step of the listener task. The task must call this method before each accept. Returns `Pending`
-    /// during the pause after a failed accept, and when the task must yield because it has accepted many connections.
-    /// In both cases `waker` is woken when the task must continue.
+    /// during the pause after a failed accept; `waker` is woken when the task must continue.
     pub(crate) fn poll_next(&mut self, waker: &Waker) -> Poll<AcceptState> {
         if self.poll_stopped(waker).is_ready() {
             return Poll::Ready(AcceptState::Closed);

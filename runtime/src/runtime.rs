@@ -96,9 +96,9 @@ pub trait Runtime: Clone + Send + Sync + 'static {
     ) -> Result<Self::Listener, NetworkError>;
 
     /// Connects to an endpoint. Must look the host name up on each call, as [`listen`](Self::listen) does, and pass the
-    /// addresses that were found to [`Endpoint::routes`]. This method returns the routes to try: each is an address to connect to,
-    /// with the local address to connect from if the endpoint sets one. [`race`](crate::race()) tries the routes; it needs
-    /// `timer`. Must return an error if the operating system rejects an option of `transport`.
+    /// addresses that were found to [`Endpoint::routes`]. This method returns the routes to try: each is an address to
+    /// connect to, with the local address to connect from if the endpoint sets one. [`race`](crate::race()) tries the
+    /// routes; it needs `timer`. Must return an error if the operating system rejects an option of `transport`.
     fn dial(
         self,
         endpoint: Endpoint,

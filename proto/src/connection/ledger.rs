@@ -27,8 +27,8 @@
 //! once per exchange or turn and only if the change has at least [`STEP`] bytes; messages do not touch the shared counter.
 //! While more is held than the limit, the high-water marks in bytes of all peers fall to [`FLOOR`], and a connection ends
 //! when its incomplete message holds more than that, or when its peer adds a subscription to others that do. So the limit
-//! can be exceeded by three times [`FLOOR`] and two messages per peer, but a peer that holds less is served as usual, and no socket must wait for another: each peer that waits has messages of
-//! its own to be received or sent.
+//! can be exceeded by three times [`FLOOR`] and two messages per peer, but a peer that holds less is served as usual, and no
+//! socket must wait for another: each peer that waits has messages of its own to be received or sent.
 
 use super::ConnectionError;
 use alloc::sync::Arc;

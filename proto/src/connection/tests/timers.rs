@@ -108,14 +108,20 @@ fn write(connection: &mut Connection, count: usize, at: u64) {
     connection.handle_written(ms(at));
 }
 
-#[test]
-fn room_in_a_full_stream_restarts_heartbeat_timeout() {
+/// Returns a connection at 349 ms, of which the stream has taken no byte since 90 ms, although it was writable at 200 ms.
+fn full_since_90_ms() -> Connection {
     let mut connection = ready_connection(&with_heartbeats(), "PUSH");
     connection.give(Message::from(body(10_000)).into());
     write(&mut connection, 5000, 90);
     assert_eq!(timed_out(&mut connection, 100), None);
     connection.handle_written(ms(200));
     assert_eq!(timed_out(&mut connection, 349), None);
+    connection
+}
+
+#[test]
+fn room_in_a_full_stream_restarts_heartbeat_timeout() {
+    let mut connection = full_since_90_ms();
     write(&mut connection, 1, 349);
     assert_eq!(timed_out(&mut connection, 598), None, "the peer has acknowledged bytes at 349 ms");
     assert_eq!(timed_out(&mut connection, 599), Some(Timeout::Heartbeat));
@@ -123,12 +129,7 @@ fn room_in_a_full_stream_restarts_heartbeat_timeout() {
 
 #[test]
 fn full_stream_without_progress_ends_after_heartbeat_timeout() {
-    let mut connection = ready_connection(&with_heartbeats(), "PUSH");
-    connection.give(Message::from(body(10_000)).into());
-    write(&mut connection, 5000, 90);
-    assert_eq!(timed_out(&mut connection, 100), None);
-    connection.handle_written(ms(200));
-    assert_eq!(timed_out(&mut connection, 349), None);
+    let mut connection = full_since_90_ms();
     assert_eq!(timed_out(&mut connection, 350), Some(Timeout::Heartbeat), "the stream took no byte since 90 ms");
 }
 
