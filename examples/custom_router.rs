@@ -41,7 +41,7 @@ async fn start() -> Result<(), Box<dyn Error>> {
     let endpoint: Endpoint = arguments.next().unwrap_or_else(|| "tcp://127.0.0.1:5555".into()).parse()?;
 
     // With `mandatory`, `send` returns an error for a disconnected client; without it, `send` drops the reply.
-    let router = RouterSocket::with(Options::new().mandatory(true));
+    let router = RouterSocket::with_options(Options::new().mandatory(true));
     match role.as_str() {
         "server" => {
             println!("ROUTER at {}", router.bind(endpoint).await?);
@@ -91,7 +91,7 @@ pub(crate) async fn answer_only(router: &RouterSocket, chosen: &str, messages: u
 
 /// Connects a DEALER with the routing id `name` to `endpoint`, and sends one message. Returns the DEALER.
 pub(crate) async fn connect_client(name: &str, endpoint: &Endpoint) -> Result<DealerSocket, Box<dyn Error>> {
-    let client = DealerSocket::with(Options::new().routing_id(name)?);
+    let client = DealerSocket::with_options(Options::new().routing_id(name)?);
     client.connect(endpoint)?;
     client.send(("", format!("Hello, {name} here"))).await?;
     Ok(client)

@@ -41,7 +41,7 @@ async fn start() -> Result<(), Box<dyn Error>> {
     let reading = arguments.next().unwrap_or_else(|| "21.5 °C".into());
 
     // Without `mandatory`, `send` drops a message to a client that is not connected.
-    let router = RouterSocket::with(Options::new().mandatory(true));
+    let router = RouterSocket::with_options(Options::new().mandatory(true));
     let table = Table::from([(Frame::from("sensor"), Frame::from("display"))]);
     match role.as_str() {
         "server" => {
@@ -92,7 +92,7 @@ pub(crate) async fn route(router: &RouterSocket, table: &Table, messages: usize)
 
 /// Creates a client with the routing id `name`, sends HELLO to the ROUTER, and waits for WELCOME.
 pub(crate) async fn register(name: &str, endpoint: &Endpoint) -> Result<DealerSocket, Box<dyn Error>> {
-    let client = DealerSocket::with(Options::new().routing_id(name)?);
+    let client = DealerSocket::with_options(Options::new().routing_id(name)?);
     client.connect(endpoint)?;
     client.send(("", "HELLO")).await?;
     println!("{name} received: {}", client.recv().await?.body().to_text());

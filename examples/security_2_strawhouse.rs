@@ -24,7 +24,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 /// Creates a server that accepts clients only from the address `known`. The ZAP domain makes authentication mandatory:
 /// without an authenticator, the server would reject every client.
 fn server(known: IpAddr) -> Result<PushSocket, Box<dyn Error>> {
-    Ok(PushSocket::with(Options::new().zap_domain("global")?.authenticator(AllowList::new().allow(known))))
+    Ok(PushSocket::with_options(Options::new().zap_domain("global")?.authenticator(AllowList::new().allow(known))))
 }
 
 /// Connects a client from 127.0.0.1 to a server that accepts only the address `known`. Returns the message that the

@@ -23,11 +23,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
 /// Creates a server that accepts only the user `admin` with the password `secret`.
 fn server() -> PushSocket {
     let rules = AllowList::new().plain_user("admin", "secret");
-    PushSocket::with(Options::new().security(Security::PlainServer).authenticator(rules))
+    PushSocket::with_options(Options::new().security(Security::PlainServer).authenticator(rules))
 }
 
 fn client(user: &'static str, password: &'static str) -> Result<PullSocket, Box<dyn Error>> {
-    Ok(PullSocket::with(Options::new().security(Security::plain_client(user, password)?)))
+    Ok(PullSocket::with_options(Options::new().security(Security::plain_client(user, password)?)))
 }
 
 /// Connects a client with this user name and password. Returns the message that the client receives.

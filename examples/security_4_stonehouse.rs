@@ -26,12 +26,12 @@ async fn main() -> Result<(), Box<dyn Error>> {
 }
 
 fn server(keys: KeyPair) -> PushSocket {
-    PushSocket::with(Options::new().security(Security::curve_server(keys)).any_key())
+    PushSocket::with_options(Options::new().security(Security::curve_server(keys)).any_key())
 }
 
 /// Creates a client with a new key pair. The client accepts only a server with the public key `server`.
 fn client(server: PublicKey) -> Result<PullSocket, Box<dyn Error>> {
-    Ok(PullSocket::with(Options::new().security(Security::curve_client(KeyPair::random(), server)?)))
+    Ok(PullSocket::with_options(Options::new().security(Security::curve_client(KeyPair::random(), server)?)))
 }
 
 /// Creates a server with the key pair `keys`, and connects a client that has the public key of this server. Returns the

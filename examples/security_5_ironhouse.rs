@@ -33,7 +33,7 @@ pub(crate) async fn run(folder: &Path) -> Result<(String, ConnectionError), Box<
     let public = *keys.public();
     let known = KeyFolder::open(folder, Duration::ZERO)?;
     let rules = AllowList::new().curve_keys_known_by(move |key| known.contains(key));
-    let server = PushSocket::with(Options::new().security(Security::curve_server(keys)).authenticator(rules));
+    let server = PushSocket::with_options(Options::new().security(Security::curve_server(keys)).authenticator(rules));
     let bound = server.bind("tcp://127.0.0.1:*").await?;
 
     let unknown = client(KeyPair::random(), public)?;
@@ -55,5 +55,5 @@ pub(crate) async fn run(folder: &Path) -> Result<(String, ConnectionError), Box<
 }
 
 fn client(own: KeyPair, server: PublicKey) -> Result<PullSocket, Box<dyn Error>> {
-    Ok(PullSocket::with(Options::new().security(Security::curve_client(own, server)?)))
+    Ok(PullSocket::with_options(Options::new().security(Security::curve_client(own, server)?)))
 }

@@ -27,7 +27,7 @@ impl Broker {
         let frontend = RouterSocket::new();
         // Mandatory: a request to a disconnected worker is returned, not dropped. Handover: a restarted worker gets its routing
         // id at once, even if its old connection has not been found dead yet.
-        let backend = RouterSocket::with(Options::new().mandatory(true).handover(true));
+        let backend = RouterSocket::with_options(Options::new().mandatory(true).handover(true));
         let (front, back) = (frontend.bind(front).await?, backend.bind(back).await?);
         eprintln!("clients connect to {front}, workers to {back}");
         Ok(Self { frontend, backend, queue: Queue::default(), front, back, patience: Duration::from_secs(2) })

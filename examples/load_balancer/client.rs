@@ -37,7 +37,7 @@ pub(crate) async fn run_single(name: &str, front: &str, requests: u64) -> Result
 /// Runs a client with the routing id `name`: sends the requests that `load` describes to the broker at `front`, and
 /// counts the replies in `progress`. Returns a report when all requests have been answered.
 pub(crate) async fn run(name: &str, front: &str, load: Load, progress: &Progress) -> Result<Report, Failure> {
-    let broker = DealerSocket::with(Options::new().routing_id(name)?);
+    let broker = DealerSocket::with_options(Options::new().routing_id(name)?);
     broker.connect(front)?;
 
     let mut report = Report::default();

@@ -9,7 +9,7 @@ use std::time::Duration;
 /// Runs the worker `name`: connects to the broker at `back`, and answers requests until the socket returns an error.
 /// The worker waits for the time `cost` before each answer.
 pub(crate) async fn run(name: &str, back: &str, cost: Duration) -> Result<(), Failure> {
-    let broker = ReqSocket::with(Options::new().routing_id(name)?);
+    let broker = ReqSocket::with_options(Options::new().routing_id(name)?);
     broker.connect(back)?;
     broker.send("READY").await?;
     loop {

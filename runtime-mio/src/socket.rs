@@ -103,7 +103,7 @@ impl<T: Typed> Socket<T> {
     /// The first socket that needs the background thread for IO starts this thread. This panics if the operating system
     /// has no thread or no descriptors left.
     pub fn new() -> Self {
-        Self::with(Options::new())
+        Self::with_options(Options::new())
     }
 }
 
@@ -119,7 +119,7 @@ impl<T: Kind> Socket<T> {
     /// # Panics
     /// The first socket that needs the background thread for IO starts this thread. This panics if the operating system
     /// has no thread or no descriptors left.
-    pub fn with(options: Options<T>) -> Self {
+    pub fn with_options(options: Options<T>) -> Self {
         Self::on(background(), options)
     }
 

@@ -30,7 +30,7 @@ impl<R: CurrentRuntime, T: Typed> Served<R, T> {
     /// # Panics
     /// If there is no current runtime.
     pub fn new() -> Self {
-        Self::with(Options::new())
+        Self::with_options(Options::new())
     }
 }
 
@@ -45,7 +45,7 @@ impl<R: CurrentRuntime, T: Kind> Served<R, T> {
     ///
     /// # Panics
     /// If there is no current runtime.
-    pub fn with(options: Options<T>) -> Self {
+    pub fn with_options(options: Options<T>) -> Self {
         Self::in_context(&Context::global(), options)
     }
 

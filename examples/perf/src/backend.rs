@@ -20,10 +20,10 @@ pub(crate) enum Backend {
 impl Backend {
     pub(crate) fn socket(&self, options: Options<Any>) -> Handle<Any> {
         match self {
-            Self::Tokio => on_tokio::Socket::with(options).into_handle(),
+            Self::Tokio => on_tokio::Socket::with_options(options).into_handle(),
             Self::Smol(smol) => smol::Socket::on(smol, options).into_handle(),
             Self::Mio(remote) => remote.socket(options),
-            Self::Blocking => mio::Socket::with(options).handle().clone(),
+            Self::Blocking => mio::Socket::with_options(options).handle().clone(),
         }
     }
 }

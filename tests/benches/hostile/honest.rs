@@ -111,7 +111,7 @@ pub(crate) fn run(attack: &'static Attack, at: &str, trigger: &str, key: Option<
     for (number, count) in counts.iter().enumerate() {
         let kind = peer_of(attack.target);
         let (socket, trigger_socket) =
-            (mio::Socket::with(client(attack, key)?), mio::Socket::with(Options::of(SocketType::Push)));
+            (mio::Socket::with_options(client(attack, key)?), mio::Socket::with_options(Options::of(SocketType::Push)));
         socket.connect(at).map_err(io::Error::other)?;
         trigger_socket.connect(trigger).map_err(io::Error::other)?;
         if kind == SocketType::Sub {

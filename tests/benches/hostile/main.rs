@@ -93,19 +93,21 @@ fn measure(runtime: &str, attack: &'static Attack, window: Duration) -> io::Resu
     raise_descriptor_limit()?;
     let on_tokio = |mut builder: Builder| {
         let runtime = builder.enable_all().build()?;
-        runtime.block_on(run_socket(|options| tokio::Socket::with(options).into_handle(), attack, window))
+        runtime.block_on(run_socket(|options| tokio::Socket::with_options(options).into_handle(), attack, window))
     };
     let row = match runtime {
         "tokio-ct" => on_tokio(Builder::new_current_thread()),
         "tokio-mt" => on_tokio(Builder::new_multi_thread()),
-        "smol" => ::smol::block_on(run_socket(|options| smol::Socket::with(options).into_handle(), attack, window)),
+        "smol" => {
+            ::smol::block_on(run_socket(|options| smol::Socket::with_options(options).into_handle(), attack, window))
+        }
         "mio" => {
             let mut events = mio::EventLoop::new()?;
             let remote = events.remote();
             events.block_on(run_socket(|options| remote.socket(options), attack, window))
         }
         "blocking" => {
-            let make = |options| mio::Socket::with(options).handle().clone();
+            let make = |options| mio::Socket::with_options(options).handle().clone();
             ::smol::block_on(run_socket(make, attack, window))
         }
         other => Err(io::Error::other(format!("unknown runtime {other}; expected one of {RUNTIMES:?}"))),

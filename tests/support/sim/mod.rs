@@ -8,8 +8,8 @@
 //! use sansmq_tests::sim::{Socket, run};
 //!
 //! run(7, || async {
-//!     let pull = Socket::with(Options::<Pull>::new());
-//!     let push = Socket::with(Options::<Push>::new());
+//!     let pull = Socket::with_options(Options::<Pull>::new());
+//!     let push = Socket::with_options(Options::<Push>::new());
 //!     push.connect(pull.bind("tcp://127.0.0.1:*").await.unwrap()).unwrap();
 //!     push.send("hello").await.unwrap();
 //!     assert_eq!(pull.recv().await.unwrap().body(), "hello");

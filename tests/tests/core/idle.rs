@@ -24,19 +24,20 @@ async fn turns_in_an_hour() -> u64 {
 fn idle_sockets_are_never_woken() {
     for_seeds(8, |seed| {
         run(seed, async || {
-            let router = Socket::with(Options::<Router>::new());
+            let router = Socket::with_options(Options::<Router>::new());
             let endpoint = router.bind("tcp://127.0.0.1:*").await.unwrap();
-            let dealers: Vec<_> = (0..20).map(|_| Socket::with(Options::<Dealer>::new())).collect();
+            let dealers: Vec<_> = (0..20).map(|_| Socket::with_options(Options::<Dealer>::new())).collect();
             for dealer in &dealers {
                 dealer.connect(&endpoint).unwrap();
                 dealer.send("hello").await.unwrap();
                 router.recv().await.unwrap();
             }
-            let (rep, req) = (Socket::with(Options::<Rep>::new()), Socket::with(Options::<Req>::new()));
+            let (rep, req) = (Socket::with_options(Options::<Rep>::new()), Socket::with_options(Options::<Req>::new()));
             req.connect(rep.bind("tcp://127.0.0.1:*").await.unwrap()).unwrap();
             req.send("a request that is not answered").await.unwrap();
             rep.recv().await.unwrap();
-            let (publisher, subscriber) = (Socket::with(Options::<Pub>::new()), Socket::with(Options::<Sub>::new()));
+            let (publisher, subscriber) =
+                (Socket::with_options(Options::<Pub>::new()), Socket::with_options(Options::<Sub>::new()));
             subscriber.connect(publisher.bind("tcp://127.0.0.1:*").await.unwrap()).unwrap();
             subscriber.subscribe("news").unwrap();
             let mut monitor = subscriber.monitor();
@@ -54,8 +55,8 @@ fn heartbeat_takes_three_turns() {
     for_seeds(8, |seed| {
         run(seed, async || {
             Sim::current().disable_faults();
-            let (pull, interval) = (Socket::with(Options::<Pull>::new()), Duration::from_secs(10));
-            let push = Socket::with(Options::<Push>::new().heartbeat(interval).unwrap());
+            let (pull, interval) = (Socket::with_options(Options::<Pull>::new()), Duration::from_secs(10));
+            let push = Socket::with_options(Options::<Push>::new().heartbeat(interval).unwrap());
             push.connect(pull.bind("tcp://127.0.0.1:*").await.unwrap()).unwrap();
             let heartbeats = HOUR.as_secs() / interval.as_secs();
             // Three turns per heartbeat: send the PING, answer it, read the PONG. One may be at an edge of the hour.
@@ -74,7 +75,7 @@ fn refused_dial_takes_at_most_five_turns() {
         run(seed, async || {
             Sim::current().disable_faults();
             let wait = Duration::from_secs(10);
-            let push = Socket::with(Options::<Push>::new().reconnect(wait, wait).unwrap());
+            let push = Socket::with_options(Options::<Push>::new().reconnect(wait, wait).unwrap());
             push.connect("tcp://127.0.0.1:1".parse::<Endpoint>().unwrap()).unwrap();
             let before = push.stats().failed_dials;
             let turns = turns_in_an_hour().await;

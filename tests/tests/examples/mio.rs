@@ -47,7 +47,7 @@ fn lazy_pirate_retries_and_gives_up_in_time() -> Outcome {
 #[test]
 fn mio_guest_turns_lines_into_messages() -> Outcome {
     // The PULL binds after the gateway has started to connect.
-    let reserved = Socket::with(Options::<Pull>::new());
+    let reserved = Socket::with_options(Options::<Pull>::new());
     let sink: Endpoint = reserved.bind("tcp://127.0.0.1:*")?;
     reserved.unbind(&sink)?;
     let (sender, receiver) = std::sync::mpsc::channel();

@@ -202,7 +202,7 @@ async fn meta_and_body_are_parts_of_one_message() -> Outcome {
 #[tokio::test]
 async fn custom_router_replies_to_chosen_client_only() -> Outcome {
     within(async {
-        let router = RouterSocket::with(Options::new().mandatory(true));
+        let router = RouterSocket::with_options(Options::new().mandatory(true));
         let bound = router.bind(ANY).await?;
         let (alice, bob) = (
             custom_router::connect_client("alice", &bound).await?,
@@ -219,7 +219,7 @@ async fn custom_router_replies_to_chosen_client_only() -> Outcome {
 #[tokio::test]
 async fn routing_table_forwards_reading_to_display() -> Outcome {
     within(async {
-        let (router, table) = (RouterSocket::with(Options::new().mandatory(true)), sensor_to_display());
+        let (router, table) = (RouterSocket::with_options(Options::new().mandatory(true)), sensor_to_display());
         let bound = router.bind(ANY).await?;
         let server = routing_table::route(&router, &table, 3);
         let ((), shown) = tokio::try_join!(server, routing_table::show_one_reading(&bound, "21.5 °C"))?;
@@ -232,7 +232,7 @@ async fn routing_table_forwards_reading_to_display() -> Outcome {
 #[tokio::test]
 async fn routing_table_reports_missing_route_to_sender() -> Outcome {
     within(async {
-        let (router, table) = (RouterSocket::with(Options::new().mandatory(true)), sensor_to_display());
+        let (router, table) = (RouterSocket::with_options(Options::new().mandatory(true)), sensor_to_display());
         let bound = router.bind(ANY).await?;
         let clients = async {
             let sensor = routing_table::register("sensor", &bound).await?;
@@ -462,7 +462,7 @@ mod balancing {
 
         /// Creates a worker and sends its READY. The test itself receives the requests and sends the replies.
         async fn worker(&self, name: &str) -> Result<DealerSocket, Failure> {
-            let worker = DealerSocket::with(Options::new().routing_id(name)?);
+            let worker = DealerSocket::with_options(Options::new().routing_id(name)?);
             worker.connect(&self.back)?;
             worker.send(["", "READY"]).await?;
             Ok(worker)

@@ -115,7 +115,7 @@ fn program_with_unreachable_peer_ends_after_linger() {
     if let Ok(endpoint) = env::var(ENDPOINT) {
         let sockets: Vec<_> = (0..10)
             .map(|_| {
-                let push = Socket::with(Options::<Push>::new().linger(LINGER));
+                let push = Socket::with_options(Options::<Push>::new().linger(LINGER));
                 push.connect(endpoint.as_str()).unwrap();
                 push.send("unsent").unwrap();
                 push

@@ -80,7 +80,7 @@ impl Sockets {
         let bound = pull.bind(ANY).unwrap().to_string();
         let push = Socket::new();
         push.connect(bound.as_str()).unwrap();
-        let alone = Socket::with(Options::new().linger(LONG));
+        let alone = Socket::with_options(Options::new().linger(LONG));
         alone.connect(UNREACHABLE).unwrap();
         alone.send("queued").unwrap();
         let sockets = Self { pull, bound, push, alone, idle: Socket::new(), publisher: Socket::new() };

@@ -193,7 +193,7 @@ mod routing_ids {
         within(async {
             for id in ["alice", "x", &"long".repeat(63)] {
                 for kind in ["DEALER", "REQ"] {
-                    let router = RouterSocket::with(Options::new().mandatory(true));
+                    let router = RouterSocket::with_options(Options::new().mandatory(true));
                     let bound = router.bind(ANY).await?.to_string();
                     let mut python =
                         Python::start("send_lines.py", &[kind, "connect", &bound, &format!("ROUTING_ID={id}")]);
@@ -231,7 +231,7 @@ mod routing_ids {
     async fn python_router_receives_our_routing_id() -> Outcome {
         within(async {
             let mut python = Python::start("echo.py", &["ROUTER", "bind", ANY]);
-            let dealer = DealerSocket::with(Options::new().routing_id("alice")?);
+            let dealer = DealerSocket::with_options(Options::new().routing_id("alice")?);
             dealer.connect(python.read_line().await)?;
             dealer.send("hello").await?;
             assert_eq!(dealer.recv().await?, Message::from("hello"));
@@ -268,7 +268,7 @@ mod routing_ids {
             for (server, kind) in [(socket(Router), "DEALER"), (socket(Pair), "PAIR")] {
                 let bound = server.bind(ANY).await?.to_string();
                 let first = match kind {
-                    "DEALER" => DealerSocket::with(Options::new().routing_id("alice")?).erase(),
+                    "DEALER" => DealerSocket::with_options(Options::new().routing_id("alice")?).erase(),
                     _ => socket(Pair),
                 };
                 first.connect(&*bound)?;
@@ -298,7 +298,7 @@ mod routing_ids {
     async fn second_peer_with_same_id_replaces_first_only_with_handover() -> Outcome {
         within(async {
             for handover in [false, true] {
-                let router = RouterSocket::with(Options::new().mandatory(true).handover(handover));
+                let router = RouterSocket::with_options(Options::new().mandatory(true).handover(handover));
                 let bound = router.bind(ANY).await?.to_string();
                 let arguments = ["DEALER", "connect", &bound, "ROUTING_ID=alice"];
                 let mut first = Python::start("send_lines.py", &arguments);
@@ -331,7 +331,7 @@ mod routing_ids {
     async fn router_with_connect_as_sends_first_to_python_router() -> Outcome {
         within(async {
             let mut python = Python::start("echo.py", &["ROUTER", "bind", ANY]);
-            let router = RouterSocket::with(Options::new().mandatory(true).routing_id("ours")?);
+            let router = RouterSocket::with_options(Options::new().mandatory(true).routing_id("ours")?);
             router.connect_as(python.read_line().await, "python")?;
             for message in series() {
                 let mut to_python = message;
@@ -361,7 +361,7 @@ mod routing_ids {
     #[tokio::test]
     async fn routers_exchange_messages_by_announced_ids() -> Outcome {
         within(async {
-            let router = RouterSocket::with(Options::new().mandatory(true).routing_id("ours")?);
+            let router = RouterSocket::with_options(Options::new().mandatory(true).routing_id("ours")?);
             let mut monitor = router.monitor();
             let bound = router.bind(ANY).await?.to_string();
             let unknown = router.try_send(["python", "too early"]);
@@ -388,7 +388,7 @@ mod routing_ids {
             assert_eq!(router.recv().await?, Message::from(["alice", ""]));
 
             let mut python = Python::start("echo.py", &["ROUTER", "bind", ANY]);
-            let dealer = DealerSocket::with(Options::new().probe_router(true).routing_id("bob")?);
+            let dealer = DealerSocket::with_options(Options::new().probe_router(true).routing_id("bob")?);
             dealer.connect(python.read_line().await)?;
             assert_eq!(python.read_line().await, "from 626f62");
             assert_eq!(dealer.recv().await?, Message::from(""));
@@ -408,7 +408,7 @@ mod heartbeats {
     async fn python_answers_our_heartbeats() -> Outcome {
         within(async {
             let mut python = Python::start("echo.py", &["REP", "bind", ANY]);
-            let dealer = DealerSocket::with(Options::new().heartbeat(Duration::from_millis(200))?);
+            let dealer = DealerSocket::with_options(Options::new().heartbeat(Duration::from_millis(200))?);
             let mut monitor = dealer.monitor();
             dealer.connect(python.read_line().await)?;
             ready(&mut monitor).await?;
@@ -467,7 +467,7 @@ mod restarts {
         within(async {
             let mut python = Python::start("echo.py", &["REP", "bind", ANY]);
             let endpoint = python.read_line().await;
-            let dealer = DealerSocket::with(Options::new().reconnect(Duration::from_millis(10), SECOND / 10)?);
+            let dealer = DealerSocket::with_options(Options::new().reconnect(Duration::from_millis(10), SECOND / 10)?);
             let mut monitor = dealer.monitor();
             dealer.connect(&endpoint)?;
             for round in 1..=3 {
@@ -491,7 +491,7 @@ mod restarts {
     async fn router_gives_python_that_took_the_address_its_own_id() -> Outcome {
         within(async {
             let options = Options::new().mandatory(true).reconnect(SECOND / 100, SECOND / 10)?;
-            let router = RouterSocket::with(options);
+            let router = RouterSocket::with_options(options);
             let mut monitor = router.monitor();
             let mut endpoint = ANY.to_string();
             for (id, former) in [("ann", None), ("bob", Some("ann")), ("bob", None)] {
@@ -600,7 +600,7 @@ mod tutorial {
     async fn tutorial_router_replies_to_dealer_client() -> Outcome {
         within(async {
             let mut python = Python::start("tutorial_router.py", &[ANY]);
-            let dealer = DealerSocket::with(Options::new().routing_id("ours")?);
+            let dealer = DealerSocket::with_options(Options::new().routing_id("ours")?);
             dealer.connect(python.read_line().await)?;
             assert_eq!(send_and_receive(&dealer, Framing::Delimited, 3).await?, ["ACK"; 3]);
             for number in 1..=3 {
@@ -781,7 +781,7 @@ fn python() -> std::ffi::OsString {
 }
 
 fn socket(kind: SocketType) -> Socket<Any> {
-    Socket::with(Options::of(kind))
+    Socket::with_options(Options::of(kind))
 }
 
 /// Returns the same messages as `SERIES` in `tests/python/common.py`, which the Python programs send and expect.

@@ -6,7 +6,7 @@ use sansmq::{Options, Proxy};
 
 /// Binds a socket; returns the socket and its endpoint.
 async fn bound<T: Kind>(options: Options<T>) -> Result<(Socket<T>, String), Box<dyn std::error::Error>> {
-    let socket = Socket::with(options);
+    let socket = Socket::with_options(options);
     let endpoint = socket.bind(ANY).await?.to_string();
     Ok((socket, endpoint))
 }

@@ -23,7 +23,7 @@ mod plain {
     #[tokio::test]
     async fn router_checks_python_password() -> Outcome {
         within(async {
-            let router = RouterSocket::with(guarded(Options::new()));
+            let router = RouterSocket::with_options(guarded(Options::new()));
             let bound = router.bind(ANY).await?.to_string();
             let _echo = Echo::of(&router.clone().erase());
             let good = ["DEALER", "connect", &bound, "PLAIN_USERNAME=ann", "PLAIN_PASSWORD=secret"];
@@ -43,7 +43,7 @@ mod plain {
             let server = ["ROUTER", "bind", ANY, "PLAIN_SERVER=1", "ZAP_DOMAIN=global"];
             let mut python = Python::start("guarded_echo.py", &[&["plain:ann:secret"], &server[..]].concat());
             let address = python.read_line().await;
-            let dealer = DealerSocket::with(Options::new().security(Security::plain_client("ann", "secret")?));
+            let dealer = DealerSocket::with_options(Options::new().security(Security::plain_client("ann", "secret")?));
             dealer.connect(&*address)?;
             request_series(&dealer.erase(), Dealer).await?;
             python.expect_line("user ann").await;
@@ -76,7 +76,7 @@ mod plain {
     #[tokio::test]
     async fn python_client_reads_status_of_wrong_password() -> Outcome {
         within(async {
-            let router = RouterSocket::with(guarded(Options::new()));
+            let router = RouterSocket::with_options(guarded(Options::new()));
             let bound = router.bind(ANY).await?.to_string();
             let client = ["DEALER", "connect", &bound, "PLAIN_USERNAME=ann", "PLAIN_PASSWORD=guess"];
             let mut python = Python::start("handshake_failure.py", &client);
@@ -94,7 +94,7 @@ mod plain {
             let address = python.read_line().await;
             let options = Options::new().security(Security::plain_client("ann", "secret")?);
             let options = options.reconnect(SECOND / 100, SECOND / 10)?.reconnect_refused(SECOND / 100, SECOND / 10)?;
-            let dealer = DealerSocket::with(options);
+            let dealer = DealerSocket::with_options(options);
             let mut monitor = dealer.monitor();
             dealer.connect(&*address)?;
             handshake_failure(&mut monitor).await?;
@@ -155,7 +155,7 @@ mod curve {
         within(async {
             let (server, ann) = (KeyPair::random(), KeyPair::random());
             for known in [None, Some(*ann.public())] {
-                let router = RouterSocket::with(guarded(Options::new(), &server, known));
+                let router = RouterSocket::with_options(guarded(Options::new(), &server, known));
                 let bound = router.bind(ANY).await?.to_string();
                 let _echo = Echo::of(&router.clone().erase());
                 let options = client_options(&ann, server.public());
@@ -186,7 +186,7 @@ mod curve {
     async fn router_denies_unknown_key_and_wrong_server_key() -> Outcome {
         within(async {
             let (server, ann) = (KeyPair::random(), KeyPair::random());
-            let router = RouterSocket::with(guarded(Options::new(), &server, Some(*ann.public())));
+            let router = RouterSocket::with_options(guarded(Options::new(), &server, Some(*ann.public())));
             let bound = router.bind(ANY).await?.to_string();
             let mut monitor = router.monitor();
             let unknown = client_options(&KeyPair::random(), server.public());
@@ -210,7 +210,7 @@ mod curve {
             let (server, ann) = (KeyPair::random(), KeyPair::random());
             let mut python = Python::start("echo.py", &arguments(&["ROUTER", "bind", ANY], &server_options(&server)));
             let address = python.read_line().await;
-            let dealer = DealerSocket::with(Options::new().security(client(&ann, server.public())?));
+            let dealer = DealerSocket::with_options(Options::new().security(client(&ann, server.public())?));
             dealer.connect(&*address)?;
             request_series(&dealer.erase(), Dealer).await?;
 
@@ -234,7 +234,7 @@ mod curve {
             let front = [&*authenticator, "ROUTER", "bind", ANY, "ZAP_DOMAIN=global"];
             let mut python = Python::start("guarded_echo.py", &arguments(&front, &server_options(&server)));
             let address = python.read_line().await;
-            let dealer = DealerSocket::with(Options::new().security(client(&ann, server.public())?));
+            let dealer = DealerSocket::with_options(Options::new().security(client(&ann, server.public())?));
             dealer.connect(&*address)?;
             request_series(&dealer.erase(), Dealer).await?;
             python.expect_line(&format!("user {}", ann.public())).await;
@@ -253,7 +253,7 @@ mod curve {
             let front = ["REQ", "bind", ANY];
             let mut python =
                 Python::start("request_series.py", &arguments(&front, &client_options(&ann, server.public())));
-            let rep = RepSocket::with(guarded(Options::new(), &server, Some(*ann.public())));
+            let rep = RepSocket::with_options(guarded(Options::new(), &server, Some(*ann.public())));
             rep.connect(python.read_line().await)?;
             let _echo = Echo::of(&rep.erase());
             python.expect_last_line("all received").await;
@@ -268,7 +268,7 @@ mod curve {
         within(async {
             let (server, ann) = (KeyPair::random(), KeyPair::random());
             let heartbeats = ["HEARTBEAT_IVL=20", "HEARTBEAT_TIMEOUT=2000"].map(String::from);
-            let publisher = XPubSocket::with(guarded(Options::new(), &server, None));
+            let publisher = XPubSocket::with_options(guarded(Options::new(), &server, None));
             let bound = publisher.bind(ANY).await?.to_string();
             let options = [&client_options(&ann, server.public())[..], &heartbeats].concat();
             let python = Python::start("subscribe.py", &arguments(&["SUB", "connect", &bound], &options));
@@ -277,7 +277,7 @@ mod curve {
             let options = [&server_options(&server)[..], &heartbeats].concat();
             let mut python = Python::start("publish.py", &arguments(&["PUB", "bind", ANY], &options));
             let options = Options::new().security(client(&ann, server.public())?).heartbeat(SECOND / 50)?;
-            let subscriber = SubSocket::with(options);
+            let subscriber = SubSocket::with_options(options);
             subscriber.connect(python.read_line().await)?;
             pubsub::subscribe(&subscriber.erase()).await?;
             Ok(())
@@ -351,7 +351,7 @@ mod null {
                 assert_eq!((&*request.domain, &*request.address), ("global", "127.0.0.1"));
                 AuthReply::reject()
             });
-            let router = RouterSocket::with(options);
+            let router = RouterSocket::with_options(options);
             let bound = router.bind(ANY).await?.to_string();
             let mut monitor = router.monitor();
             let _python = Python::start("send_lines.py", &["DEALER", "connect", &bound]);
@@ -372,10 +372,11 @@ fn refused(status: &'static [u8]) -> ConnectionError {
 async fn returns_after_temporary_refusal(options: Options<kind::Router>, client: &[&str]) -> Outcome {
     within(async {
         let calls = AtomicUsize::new(0);
-        let router = RouterSocket::with(options.authenticate(move |_| match calls.fetch_add(1, Ordering::SeqCst) {
-            0 => AuthReply::Reject(AuthStatus::TemporaryError),
-            _ => AuthReply::accept(),
-        }));
+        let router =
+            RouterSocket::with_options(options.authenticate(move |_| match calls.fetch_add(1, Ordering::SeqCst) {
+                0 => AuthReply::Reject(AuthStatus::TemporaryError),
+                _ => AuthReply::accept(),
+            }));
         let bound = router.bind(ANY).await?.to_string();
         let mut monitor = router.monitor();
         let _echo = Echo::of(&router.erase());
@@ -426,7 +427,7 @@ async fn is_admitted_only_while_a_handler_is_bound(security: Security, client: &
 
 /// Connects a DEALER with these options. Waits for the failure of its handshake and returns the reason.
 async fn connect_failure(options: Options<kind::Dealer>, address: &str) -> Result<ConnectionError, Box<dyn Error>> {
-    let dealer = DealerSocket::with(options);
+    let dealer = DealerSocket::with_options(options);
     let mut monitor = dealer.monitor();
     dealer.connect(address)?;
     handshake_failure(&mut monitor).await

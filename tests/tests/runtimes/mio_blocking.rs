@@ -25,7 +25,7 @@ const LONG: Duration = Duration::from_secs(20);
 
 #[test]
 fn blocking_calls_return_after_timeout_and_not_before() {
-    let (pull, push) = (PullSocket::new(), Socket::with(Options::<kind::Push>::new().send_hwm(1)));
+    let (pull, push) = (PullSocket::new(), Socket::with_options(Options::<kind::Push>::new().send_hwm(1)));
     let before = Instant::now();
     assert_eq!(pull.recv_timeout(SHORT), Err(RecvError::TimedOut(FailingDials::default())));
     assert!(before.elapsed() >= SHORT);
@@ -47,7 +47,7 @@ fn timeout_names_the_reason_of_each_failing_dial() {
     let refused = closed.bind("tcp://127.0.0.1:*").unwrap();
     closed.close();
     let incompatible = bound.bind("tcp://127.0.0.1:*").unwrap();
-    let dealer = Socket::with(Options::<kind::Dealer>::new().send_hwm(1).linger(Duration::ZERO));
+    let dealer = Socket::with_options(Options::<kind::Dealer>::new().send_hwm(1).linger(Duration::ZERO));
     for endpoint in [&refused, &incompatible] {
         dealer.connect(endpoint).unwrap();
         dealer.send("fills the queue").unwrap();
@@ -175,8 +175,8 @@ fn disconnect_ends_the_connection_to_its_endpoint() {
 
 #[test]
 fn poll_reports_writable_and_closed_sockets() {
-    let pull = Socket::with(Options::<kind::Pull>::new().recv_hwm(1));
-    let push = Socket::with(Options::<kind::Push>::new().send_hwm(1));
+    let pull = Socket::with_options(Options::<kind::Pull>::new().recv_hwm(1));
+    let push = Socket::with_options(Options::<kind::Push>::new().send_hwm(1));
     push.connect(pull.bind("tcp://127.0.0.1:*").unwrap()).unwrap();
     let body = vec![0; 1_000_000];
     let writable = |timeout| poll(&mut [PollItem::writable(push.handle())], timeout).unwrap();
@@ -196,7 +196,8 @@ fn poll_reports_writable_and_closed_sockets() {
 #[test]
 fn blocked_send_of_mandatory_router_uses_no_cpu() {
     use rustix::time::{ClockId, clock_gettime};
-    let router = Socket::with(Options::<kind::Router>::new().mandatory(true).send_hwm(1).linger(Duration::ZERO));
+    let router =
+        Socket::with_options(Options::<kind::Router>::new().mandatory(true).send_hwm(1).linger(Duration::ZERO));
     router.handle().connect_as("inproc://blocked send, never bound", "peer").unwrap();
     router.send(("peer", "fills the queue")).unwrap();
     let cpu_time = || Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).unwrap();

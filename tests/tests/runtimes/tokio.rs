@@ -110,8 +110,8 @@ async fn tasks_dropping_their_calls_lose_and_repeat_nothing() {
     const EACH: u32 = 1000;
     const ALL: usize = 8 * EACH as usize;
     for hwm in [1, 2, 7] {
-        let push = fixture::Socket::with(Options::<Push>::new().send_hwm(hwm));
-        let pull = fixture::Socket::with(Options::<Pull>::new().recv_hwm(hwm));
+        let push = fixture::Socket::with_options(Options::<Push>::new().send_hwm(hwm));
+        let pull = fixture::Socket::with_options(Options::<Pull>::new().recv_hwm(hwm));
         push.connect(pull.bind("tcp://127.0.0.1:*").await.unwrap()).unwrap();
         let counts = Arc::new(Mutex::new(BTreeMap::<u32, u32>::new()));
         let senders =

@@ -14,7 +14,7 @@ use std::time::Duration;
 #[test]
 fn close_within_zero_drops_queued_messages_now() {
     run(|| async {
-        let push = Socket::with(Options::<Push>::new().linger(None));
+        let push = Socket::with_options(Options::<Push>::new().linger(None));
         push.connect(free_endpoint().await).unwrap();
         for _ in 0..3 {
             push.send("unsent").await.unwrap();
@@ -61,7 +61,7 @@ fn flush_waits_until_slow_peer_has_room() {
 fn flush_waits_for_connection_and_ignores_later_messages() {
     run(|| async {
         let endpoint = free_endpoint().await;
-        let push = Socket::with(
+        let push = Socket::with_options(
             Options::<Push>::new().reconnect(Duration::from_millis(10), Duration::from_millis(20)).unwrap(),
         );
         push.flush().await;

@@ -28,7 +28,7 @@ struct Impostor {
 
 impl Impostor {
     async fn bind() -> Self {
-        let stream = Socket::with(Options::<Stream>::new());
+        let stream = Socket::with_options(Options::<Stream>::new());
         let endpoint = stream.bind(ANY).await.unwrap();
         Self { stream, endpoint }
     }
@@ -51,7 +51,7 @@ impl Impostor {
 
 fn dealer(security: Security) -> Socket<Dealer> {
     let options = Options::<Dealer>::new().security(security).reconnect(SOON, SOON).unwrap();
-    Socket::with(options.reconnect_refused(SOON, SOON).unwrap().max_message_size(1000))
+    Socket::with_options(options.reconnect_refused(SOON, SOON).unwrap().max_message_size(1000))
 }
 
 /// Connects a DEALER to a peer that answers with `bytes`, and then to a good ROUTER at the same endpoint. Asserts that
@@ -74,7 +74,7 @@ async fn end_reason_before_good_peer(
     let reason = end_reason(&mut monitor).await.unwrap();
     let endpoint = impostor.close().await;
 
-    let router = Socket::with(Options::<Router>::new().security(server).any_key());
+    let router = Socket::with_options(Options::<Router>::new().security(server).any_key());
     router.bind(&endpoint).await.unwrap();
     dealer.send("later").await.unwrap();
     if is_before_ready {
@@ -193,7 +193,7 @@ fn connect_and_wait_returns_peer_or_typed_reason() {
         assert!(error.is_temporary());
         assert!(error.to_string().contains("connection refused"), "{error}");
 
-        let once = Socket::with(Options::<Dealer>::new().no_reconnect());
+        let once = Socket::with_options(Options::<Dealer>::new().no_reconnect());
         let error = once.connect_and_wait(&absent, LONG).await.unwrap_err();
         assert_eq!(error.reason(), Some(&ConnectionError::Network(NetworkError::Refused)));
         let error = client.connect_and_wait("tcp://*:1", LONG).await.unwrap_err();
@@ -208,7 +208,7 @@ fn unreachable_socket_fails_at_once_until_a_peer_is_ready() {
     run(|| async {
         let endpoint = super::free_endpoint().await;
         let options = Options::<Dealer>::new().reconnect(SOON, SOON).unwrap().fail_unreachable(true);
-        let dealer = Socket::with(options);
+        let dealer = Socket::with_options(options);
         let sends = spawn({
             let dealer = dealer.clone();
             async move { dealer.recv().await }
@@ -263,7 +263,7 @@ fn request_of_failing_dial_waits_and_lost_request_names_its_cause() {
     run(|| async {
         let impostor = Impostor::bind().await;
         let options = Options::<Req>::new().reconnect(SOON, SOON).unwrap().reconnect_refused(SOON, SOON).unwrap();
-        let req = Socket::with(options);
+        let req = Socket::with_options(options);
         let mut monitor = req.monitor();
         req.connect(&impostor.endpoint).unwrap();
         req.send("request").await.unwrap();
@@ -279,7 +279,7 @@ fn request_of_failing_dial_waits_and_lost_request_names_its_cause() {
         assert!(error.to_string().ends_with("reason: the peer closed the connection"), "{error}");
 
         let impostor = Impostor::bind().await;
-        let req = Socket::with(Options::<Req>::new().no_reconnect());
+        let req = Socket::with_options(Options::<Req>::new().no_reconnect());
         req.connect(&impostor.endpoint).unwrap();
         req.send("request").await.unwrap();
         impostor.answer(&[greeting("NULL"), command("ERROR", b"\x03400")].concat()).await;

@@ -7,7 +7,7 @@ use sansmq::proto::ConnectionError;
 use sansmq::{Event, Message, Options, SendError, UnbindError};
 
 fn socket<T: Typed>() -> Socket<T> {
-    Socket::with(Options::new())
+    Socket::with_options(Options::new())
 }
 
 #[test]
@@ -37,7 +37,7 @@ fn server_disconnects_one_client() {
     run(|| async {
         let server = socket::<Server>();
         let endpoint = server.bind(ANY).await.unwrap();
-        let client = Socket::with(Options::<Client>::new().no_reconnect());
+        let client = Socket::with_options(Options::<Client>::new().no_reconnect());
         let mut monitor = client.monitor();
         client.connect(&endpoint).unwrap();
         client.send("hello").await.unwrap();

@@ -104,7 +104,8 @@ fn always_ready_streams_and_sinks_let_other_tasks_run() {
 #[test]
 fn publisher_in_loop_lets_its_subscriber_receive() {
     run(|| async {
-        let (publisher, subscriber) = (Socket::with(Options::<Pub>::new()), Socket::with(Options::<Sub>::new()));
+        let (publisher, subscriber) =
+            (Socket::with_options(Options::<Pub>::new()), Socket::with_options(Options::<Sub>::new()));
         subscriber.subscribe("").unwrap();
         subscriber.connect(publisher.bind(ANY).await.unwrap()).unwrap();
         publisher.wait_subscribed("", 1).await;
@@ -132,8 +133,8 @@ fn publisher_in_loop_lets_its_subscriber_receive() {
 fn heartbeats_are_sent_while_another_task_sends_in_loop() {
     for hwm in [10, 1000] {
         run(move || async move {
-            let pull = Socket::with(Options::<Pull>::new().recv_hwm(hwm));
-            let push = Socket::with(Options::<Push>::new().send_hwm(hwm));
+            let pull = Socket::with_options(Options::<Pull>::new().recv_hwm(hwm));
+            let push = Socket::with_options(Options::<Push>::new().send_hwm(hwm));
             push.connect(pull.bind(ANY).await.unwrap()).unwrap();
             let (is_done, flooded) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
             let flood = spawn({

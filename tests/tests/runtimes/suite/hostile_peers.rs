@@ -25,8 +25,9 @@ pub(super) async fn raw_peer(
 /// Sends `bytes` to a bound ROUTER, and returns the reason for which the ROUTER ends the connection. Asserts that a
 /// second peer stays connected.
 async fn end_reason_after(bytes: &[u8]) -> ConnectionError {
-    let router =
-        Socket::with(Options::<Router>::new().max_message_size(1000).handshake_timeout(Duration::from_millis(100)));
+    let router = Socket::with_options(
+        Options::<Router>::new().max_message_size(1000).handshake_timeout(Duration::from_millis(100)),
+    );
     let endpoint = router.bind(ANY).await.unwrap();
     let mut monitor = router.monitor();
     let dealer = DealerSocket::new();
@@ -64,7 +65,7 @@ fn malformed_input_ends_only_its_own_connection() {
 #[test]
 fn mandatory_router_send_fails_when_peer_disconnects() {
     run(|| async {
-        let router = Socket::with(Options::<Router>::new().mandatory(true).send_hwm(1));
+        let router = Socket::with_options(Options::<Router>::new().mandatory(true).send_hwm(1));
         let endpoint = router.bind(ANY).await.unwrap();
         let ready = ready("DEALER", &property("Identity", b"abc"));
         let hello = [greeting("NULL"), ready, frame(0, b"hi")].concat();
@@ -89,7 +90,7 @@ fn mandatory_router_send_fails_when_peer_disconnects() {
 #[test]
 fn full_router_answers_heartbeats_and_detects_disconnect() {
     run(|| async {
-        let router = Socket::with(Options::<Router>::new().recv_hwm(1));
+        let router = Socket::with_options(Options::<Router>::new().recv_hwm(1));
         let endpoint = router.bind(ANY).await.unwrap();
         let mut monitor = router.monitor();
         let bytes = [greeting_and_ready("DEALER"), frame(0, b"hi").repeat(100), command("PING", b"\0\0here")].concat();

@@ -53,11 +53,12 @@ fn second_connect_to_one_name_creates_no_second_connection() {
     run(|| async {
         for connect_first in [true, false] {
             let [dealers, requests, news, reverse] = [(); 4].map(|()| unique_endpoint());
-            let (router, rep) = (Socket::with(Options::<Router>::new().mandatory(true)), RepSocket::new());
-            let (publisher, collector) = (Socket::with(Options::<Pub>::new()), Socket::with(Options::<Sub>::new()));
-            let dealer = Socket::with(Options::<Dealer>::new().routing_id("me").unwrap());
-            let (req, sub) = (Socket::with(Options::<Req>::new()), Socket::with(Options::<Sub>::new()));
-            let source = Socket::with(Options::<Pub>::new());
+            let (router, rep) = (Socket::with_options(Options::<Router>::new().mandatory(true)), RepSocket::new());
+            let (publisher, collector) =
+                (Socket::with_options(Options::<Pub>::new()), Socket::with_options(Options::<Sub>::new()));
+            let dealer = Socket::with_options(Options::<Dealer>::new().routing_id("me").unwrap());
+            let (req, sub) = (Socket::with_options(Options::<Req>::new()), Socket::with_options(Options::<Sub>::new()));
+            let source = Socket::with_options(Options::<Pub>::new());
             sub.subscribe("").unwrap();
             collector.subscribe("").unwrap();
             let connect = || {
@@ -107,8 +108,8 @@ fn second_connect_to_one_name_creates_no_second_connection() {
 #[test]
 fn connect_after_disconnect_from_one_name_connects_again() {
     run(|| async {
-        let (endpoint, publisher) = (unique_endpoint(), Socket::with(Options::<Pub>::new()));
-        let sub = Socket::with(Options::<Sub>::new());
+        let (endpoint, publisher) = (unique_endpoint(), Socket::with_options(Options::<Pub>::new()));
+        let sub = Socket::with_options(Options::<Sub>::new());
         publisher.bind(&endpoint).await.unwrap();
         sub.subscribe("").unwrap();
         for body in ["1", "2"] {
@@ -125,7 +126,7 @@ fn connect_after_disconnect_from_one_name_connects_again() {
 fn full_socket_refuses_inproc_connection_until_it_has_room() {
     run(|| async {
         let endpoint = unique_endpoint();
-        let pull = Socket::with(Options::<Pull>::new().max_peers(1).unwrap());
+        let pull = Socket::with_options(Options::<Pull>::new().max_peers(1).unwrap());
         pull.bind(&endpoint).await.unwrap();
         let first = PushSocket::new();
         first.connect(&endpoint).unwrap();
@@ -133,7 +134,7 @@ fn full_socket_refuses_inproc_connection_until_it_has_room() {
         assert_eq!(pull.recv().await.unwrap().body(), "first");
 
         let short = Duration::from_millis(10);
-        let second = Socket::with(Options::<Push>::new().reconnect(short, short).unwrap());
+        let second = Socket::with_options(Options::<Push>::new().reconnect(short, short).unwrap());
         let (mut rejections, mut failures) = (pull.monitor(), second.monitor());
         second.connect(&endpoint).unwrap();
         let failure = failures.find(|event| match event {
@@ -157,8 +158,8 @@ fn full_socket_refuses_inproc_connection_until_it_has_room() {
 fn blocked_send_resumes_before_receiver_queue_is_empty() {
     run(|| async {
         let endpoint = unique_endpoint();
-        let pull = Socket::with(Options::<Pull>::new().recv_hwm(100));
-        let push = Socket::with(Options::<Push>::new().send_hwm(1));
+        let pull = Socket::with_options(Options::<Pull>::new().recv_hwm(100));
+        let push = Socket::with_options(Options::<Push>::new().send_hwm(1));
         pull.bind(&endpoint).await.unwrap();
         push.connect(&endpoint).unwrap();
         while push.try_send("x").is_ok() {}
@@ -223,8 +224,8 @@ fn send_blocks_at_both_hwms_in_messages_and_bytes() {
         let marks = [(1, 1, 0), (1, 5, 0), (40, 1, 0), (1000, 1000, MIB)];
         for (send_hwm, recv_hwm, bytes) in marks {
             let endpoint = unique_endpoint();
-            let pull = Socket::with(Options::<Pull>::new().recv_hwm(recv_hwm).recv_hwm_bytes(bytes));
-            let push = Socket::with(Options::<Push>::new().send_hwm(send_hwm).send_hwm_bytes(bytes));
+            let pull = Socket::with_options(Options::<Pull>::new().recv_hwm(recv_hwm).recv_hwm_bytes(bytes));
+            let push = Socket::with_options(Options::<Push>::new().send_hwm(send_hwm).send_hwm_bytes(bytes));
             pull.bind(&endpoint).await.unwrap();
             push.connect(&endpoint).unwrap();
             push.wait_connected(1).await.unwrap();
@@ -248,7 +249,7 @@ fn sockets_full_in_both_directions_resume() {
     run(|| async {
         let endpoint = unique_endpoint();
         let options = || Options::<Dealer>::new().send_hwm(1).recv_hwm(1);
-        let (one, other) = (Socket::with(options()), Socket::with(options()));
+        let (one, other) = (Socket::with_options(options()), Socket::with_options(options()));
         one.bind(&endpoint).await.unwrap();
         other.connect(&endpoint).unwrap();
         other.wait_connected(1).await.unwrap();
@@ -274,8 +275,8 @@ fn sockets_full_in_both_directions_resume() {
 fn send_blocks_after_both_hwms() {
     run(|| async {
         let endpoint = unique_endpoint();
-        let pull = Socket::with(Options::<Pull>::new().recv_hwm(10));
-        let push = Socket::with(Options::<Push>::new().send_hwm(10));
+        let pull = Socket::with_options(Options::<Pull>::new().recv_hwm(10));
+        let push = Socket::with_options(Options::<Push>::new().send_hwm(10));
         pull.bind(&endpoint).await.unwrap();
         push.connect(&endpoint).unwrap();
         let mut sent = 0_usize;
@@ -306,7 +307,7 @@ fn send_blocks_after_both_hwms() {
 fn close_delivers_queued_messages_and_ends_peer() {
     run(|| async {
         let (endpoint, pull, push) =
-            (unique_endpoint(), Socket::with(Options::<Pull>::new().recv_hwm(5)), PushSocket::new());
+            (unique_endpoint(), Socket::with_options(Options::<Pull>::new().recv_hwm(5)), PushSocket::new());
         let mut monitor = pull.monitor();
         pull.bind(&endpoint).await.unwrap();
         push.connect(&endpoint).unwrap();
@@ -327,8 +328,8 @@ fn close_delivers_queued_messages_and_ends_peer() {
 #[test]
 fn connector_keeps_unsent_messages_for_next_bound_socket() {
     run(|| async {
-        let (endpoint, first) = (unique_endpoint(), Socket::with(Options::<Pull>::new().recv_hwm(1)));
-        let push = Socket::with(Options::<Push>::new().send_hwm(50).linger(Duration::ZERO));
+        let (endpoint, first) = (unique_endpoint(), Socket::with_options(Options::<Pull>::new().recv_hwm(1)));
+        let push = Socket::with_options(Options::<Push>::new().send_hwm(50).linger(Duration::ZERO));
         let mut monitor = push.monitor();
         first.bind(&endpoint).await.unwrap();
         push.connect(&endpoint).unwrap();
@@ -358,9 +359,9 @@ fn connector_keeps_unsent_messages_for_next_bound_socket() {
 fn router_addresses_peers_by_announced_routing_id() {
     run(|| async {
         let endpoint = unique_endpoint();
-        let router = Socket::with(Options::<Router>::new().mandatory(true));
+        let router = Socket::with_options(Options::<Router>::new().mandatory(true));
         router.bind(&endpoint).await.unwrap();
-        let named = Socket::with(Options::<Dealer>::new().routing_id("me").unwrap());
+        let named = Socket::with_options(Options::<Dealer>::new().routing_id("me").unwrap());
         let anonymous = DealerSocket::new();
         for dealer in [&named, &anonymous] {
             dealer.connect(&endpoint).unwrap();
@@ -385,7 +386,7 @@ fn incompatible_peer_is_dialled_again_until_it_fits() {
     run(|| async {
         let (endpoint, pull) = (unique_endpoint(), PullSocket::new());
         let soon = Duration::from_millis(5);
-        let dealer = Socket::with(Options::<Dealer>::new().reconnect_refused(soon, soon).unwrap());
+        let dealer = Socket::with_options(Options::<Dealer>::new().reconnect_refused(soon, soon).unwrap());
         let mut monitor = dealer.monitor();
         pull.bind(&endpoint).await.unwrap();
         dealer.connect(&endpoint).unwrap();
@@ -421,7 +422,7 @@ fn pair_rejects_second_peer_and_keeps_first() {
 fn router_connects_to_itself_and_binds_tcp_too() {
     run(|| async {
         let endpoint = unique_endpoint();
-        let router = Socket::with(Options::<Router>::new().routing_id("self").unwrap());
+        let router = Socket::with_options(Options::<Router>::new().routing_id("self").unwrap());
         router.bind(&endpoint).await.unwrap();
         let network = router.bind("tcp://127.0.0.1:*").await.unwrap();
         router.connect_as(&endpoint, "peer").unwrap();
@@ -439,10 +440,10 @@ fn router_connects_to_itself_and_binds_tcp_too() {
 fn router_reports_drops_for_full_peer() {
     run(|| async {
         let endpoint = unique_endpoint();
-        let router = Socket::with(Options::<Router>::new().send_hwm(1));
+        let router = Socket::with_options(Options::<Router>::new().send_hwm(1));
         let mut monitor = router.monitor();
         router.bind(&endpoint).await.unwrap();
-        let dealer = Socket::with(Options::<Dealer>::new().routing_id("d").unwrap().recv_hwm(1));
+        let dealer = Socket::with_options(Options::<Dealer>::new().routing_id("d").unwrap().recv_hwm(1));
         dealer.connect(&endpoint).unwrap();
         dealer.send("here").await.unwrap();
         router.recv().await.unwrap();

@@ -23,8 +23,8 @@ async fn refuse_message(
     (refused, reason): (Message, &str),
     bind_push: bool,
 ) {
-    let push = Socket::with(push.reconnect(SOON, SOON).unwrap());
-    let pull = Socket::with(pull.reconnect(SOON, SOON).unwrap());
+    let push = Socket::with_options(push.reconnect(SOON, SOON).unwrap());
+    let pull = Socket::with_options(pull.reconnect(SOON, SOON).unwrap());
     let (mut push_monitor, mut pull_monitor) = (push.monitor(), pull.monitor());
     if bind_push {
         pull.connect(push.bind(ANY).await.unwrap()).unwrap();
@@ -100,7 +100,7 @@ const fn is_refused<R>(sent: &Result<R, SendError>) -> bool {
 fn inproc_peer_limit_refuses_message_in_send() {
     run(|| async {
         for bind_push in [false, true] {
-            let (endpoint, push, pull) = (unique_endpoint(), PushSocket::new(), Socket::with(limited()));
+            let (endpoint, push, pull) = (unique_endpoint(), PushSocket::new(), Socket::with_options(limited()));
             let mut monitor = push.monitor();
             if bind_push {
                 push.bind(&endpoint).await.unwrap();
@@ -117,7 +117,7 @@ fn inproc_peer_limit_refuses_message_in_send() {
             // The limit ends with the connection.
             pull.close().await;
             end_reason(&mut monitor).await.unwrap();
-            let other = Socket::with(Options::<Pull>::new().max_message_size(usize::MAX));
+            let other = Socket::with_options(Options::<Pull>::new().max_message_size(usize::MAX));
             if bind_push {
                 other.connect(&endpoint).unwrap();
             } else {
@@ -136,7 +136,7 @@ fn router_is_limited_only_by_the_addressed_inproc_peer() {
         router.bind(&endpoint).await.unwrap();
         let small = Options::<Dealer>::new().routing_id("small").unwrap().max_message_size(LIMIT);
         let large = Options::<Dealer>::new().routing_id("large").unwrap();
-        let [small, large] = [small, large].map(Socket::with);
+        let [small, large] = [small, large].map(Socket::with_options);
         for dealer in [&small, &large] {
             dealer.connect(&endpoint).unwrap();
             dealer.send("hello").await.unwrap();
@@ -154,12 +154,12 @@ fn router_is_limited_only_by_the_addressed_inproc_peer() {
 #[test]
 fn max_send_size_refuses_message_before_a_peer_exists() {
     run(|| async {
-        let push = Socket::with(Options::<Push>::new().max_send_size(LIMIT));
+        let push = Socket::with_options(Options::<Push>::new().max_send_size(LIMIT));
         let error = push.send(vec![7; LIMIT + 1]).await.unwrap_err();
         assert!(error.to_string().contains("has 100001 bytes in all its frames, which is more than"), "{error}");
         assert_eq!(error.into_message().size(), LIMIT + 1);
 
-        let router = Socket::with(Options::<Router>::new().max_send_size(LIMIT).mandatory(true));
+        let router = Socket::with_options(Options::<Router>::new().max_send_size(LIMIT).mandatory(true));
         let sized = |size| Message::from_frames([vec![b'x'; 20], vec![7; size]]).unwrap();
         assert!(is_refused(&router.send(sized(LIMIT + 1)).await));
         let error = router.send(sized(LIMIT)).await.unwrap_err();

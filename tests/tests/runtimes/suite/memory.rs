@@ -20,7 +20,7 @@ async fn hold_open(endpoint: Endpoint, bytes: Vec<u8>) {
 fn messages_of_empty_frames_reach_the_byte_hwm() {
     const FRAMES: usize = 4096;
     run(|| async {
-        let pull = Socket::with(Options::<Pull>::new().recv_hwm_bytes(1 << 20));
+        let pull = Socket::with_options(Options::<Pull>::new().recv_hwm_bytes(1 << 20));
         let endpoint = pull.bind(ANY).await.unwrap();
         let message = [frame(MORE, b"").repeat(FRAMES - 1), frame(0, b"")].concat();
         let hostile = spawn(hold_open(endpoint.clone(), [greeting_and_ready("PUSH"), message.repeat(1000)].concat()));
@@ -44,7 +44,7 @@ fn large_handshakes_are_rejected_and_small_ones_go_on() {
     const PEERS: usize = 300;
     const LIMIT: usize = 1 << 20;
     run(|| async {
-        let router = Socket::with(Options::<Router>::new().max_handshake_bytes(LIMIT));
+        let router = Socket::with_options(Options::<Router>::new().max_handshake_bytes(LIMIT));
         let endpoint = router.bind(ANY).await.unwrap();
         let mut monitor = router.monitor();
         let properties = (0..100).flat_map(|number| property(&format!("X-{number}"), &[7; 1000])).collect::<Vec<_>>();

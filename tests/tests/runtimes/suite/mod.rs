@@ -151,7 +151,7 @@ fn unbind_accepts_wildcard_and_resolved_endpoint() {
 fn connect_before_bind_loses_no_message() {
     run(|| async {
         let endpoint = free_endpoint().await;
-        let push = Socket::with(
+        let push = Socket::with_options(
             Options::<Push>::new().reconnect(Duration::from_millis(10), Duration::from_millis(20)).unwrap(),
         );
         let mut monitor = push.monitor();
@@ -175,9 +175,9 @@ fn connect_before_bind_loses_no_message() {
 #[test]
 fn dropped_send_and_recv_lose_and_repeat_no_message() {
     run(|| async {
-        let pull = Socket::with(Options::<Pull>::new().recv_hwm(2));
+        let pull = Socket::with_options(Options::<Pull>::new().recv_hwm(2));
         let endpoint = pull.bind(ANY).await.unwrap();
-        let push = Socket::with(Options::<Push>::new().send_hwm(2));
+        let push = Socket::with_options(Options::<Push>::new().send_hwm(2));
         push.connect(&endpoint).unwrap();
         let sender = spawn(async move {
             let mut number = 0;
@@ -204,9 +204,9 @@ fn dropped_send_and_recv_lose_and_repeat_no_message() {
 #[test]
 fn push_waits_while_pull_is_full() {
     run(|| async {
-        let pull = Socket::with(Options::<Pull>::new().recv_hwm(10));
+        let pull = Socket::with_options(Options::<Pull>::new().recv_hwm(10));
         let endpoint = pull.bind(ANY).await.unwrap();
-        let push = Socket::with(Options::<Push>::new().send_hwm(10));
+        let push = Socket::with_options(Options::<Push>::new().send_hwm(10));
         push.connect(&endpoint).unwrap();
         // More than both high-water marks and the buffers of the network hold together.
         let (count, body) = (400_usize, vec![b'x'; LARGE]);
@@ -249,7 +249,7 @@ fn close_delivers_queued_messages_and_counts_unsent() {
         assert_eq!(closed.unsent, 0);
         assert!(matches!(push.send("late").await, Err(SendError::Closed(message)) if message == Message::from("late")));
 
-        let unconnected = Socket::with(Options::<Push>::new().linger(Duration::from_millis(50)));
+        let unconnected = Socket::with_options(Options::<Push>::new().linger(Duration::from_millis(50)));
         unconnected.connect("tcp://127.0.0.1:1").unwrap();
         for _ in 0..3 {
             unconnected.send("unsent").await.unwrap();
@@ -374,9 +374,9 @@ fn tasks_sharing_a_socket_receive_each_message_once() {
 #[test]
 fn stream_and_sink_transfer_messages_in_order() {
     run(|| async {
-        let pull = Socket::with(Options::<Pull>::new().recv_hwm(1));
+        let pull = Socket::with_options(Options::<Pull>::new().recv_hwm(1));
         let endpoint = pull.bind(ANY).await.unwrap();
-        let push = Socket::with(Options::<Push>::new().send_hwm(1));
+        let push = Socket::with_options(Options::<Push>::new().send_hwm(1));
         push.connect(&endpoint).unwrap();
         let mut sink = push.sink();
         let sending = async {
@@ -412,7 +412,7 @@ fn erased_socket_rejects_unsupported_direction() {
 #[test]
 fn monitor_reports_connection_events_with_reasons() {
     run(|| async {
-        let dealer = Socket::with(Options::<Dealer>::new().routing_id("me").unwrap());
+        let dealer = Socket::with_options(Options::<Dealer>::new().routing_id("me").unwrap());
         let mut dealer_monitor = dealer.monitor();
         let router = RouterSocket::new();
         let mut router_monitor = router.monitor();

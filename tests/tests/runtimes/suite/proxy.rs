@@ -106,12 +106,13 @@ async fn ask_all_at_once(endpoint: Endpoint, client: usize, requests: usize) -> 
 #[test]
 fn forwarder_passes_subscriptions_and_publications() {
     run(|| async {
-        let (front, back) = (Socket::with(Options::<XSub>::new()), Socket::with(Options::<XPub>::new()));
+        let (front, back) =
+            (Socket::with_options(Options::<XSub>::new()), Socket::with_options(Options::<XPub>::new()));
         let [publishers, subscribers] = bind_both(&front, &back).await;
         let (proxy_control, finished) = start(Proxy::new(&front, &back));
-        let publisher = Socket::with(Options::<XPub>::new());
+        let publisher = Socket::with_options(Options::<XPub>::new());
         publisher.connect(&publishers).unwrap();
-        let subs = [Socket::with(Options::<Sub>::new()), Socket::with(Options::<Sub>::new())];
+        let subs = [Socket::with_options(Options::<Sub>::new()), Socket::with_options(Options::<Sub>::new())];
         for sub in &subs {
             sub.connect(&subscribers).unwrap();
             sub.subscribe("a").unwrap();
@@ -214,13 +215,13 @@ fn slow_subscriber_blocks_publisher_through_forwarder() {
     const COUNT: usize = 400;
     run(|| async {
         let blocking = SlowSubscriber::Block;
-        let front = Socket::with(Options::<XSub>::new().recv_hwm(10));
-        let back = Socket::with(Options::<XPub>::new().send_hwm(10).slow_subscriber(blocking));
+        let front = Socket::with_options(Options::<XSub>::new().recv_hwm(10));
+        let back = Socket::with_options(Options::<XPub>::new().send_hwm(10).slow_subscriber(blocking));
         let [publishers, subscribers] = bind_both(&front, &back).await;
         let (_, finished) = start(Proxy::new(&front, &back));
-        let publisher = Socket::with(Options::<Pub>::new().send_hwm(10).slow_subscriber(blocking));
+        let publisher = Socket::with_options(Options::<Pub>::new().send_hwm(10).slow_subscriber(blocking));
         publisher.connect(&publishers).unwrap();
-        let sub = Socket::with(Options::<Sub>::new().recv_hwm(10));
+        let sub = Socket::with_options(Options::<Sub>::new().recv_hwm(10));
         sub.connect(&subscribers).unwrap();
         sub.subscribe("").unwrap();
         publisher.wait_subscribed("", 1).await;
@@ -251,13 +252,13 @@ fn slow_subscriber_blocks_publisher_through_forwarder() {
 fn dropped_proxy_run_loses_and_repeats_no_message() {
     const COUNT: usize = 300;
     run(|| async {
-        let front = Socket::with(Options::<Pull>::new().recv_hwm(3));
-        let back = Socket::with(Options::<Router>::new().mandatory(true).send_hwm(1));
+        let front = Socket::with_options(Options::<Pull>::new().recv_hwm(3));
+        let back = Socket::with_options(Options::<Router>::new().mandatory(true).send_hwm(1));
         let [sources, sinks] = bind_both(&front, &back).await;
-        let sink = Socket::with(Options::<Dealer>::new().routing_id("sink").unwrap().recv_hwm(1));
+        let sink = Socket::with_options(Options::<Dealer>::new().routing_id("sink").unwrap().recv_hwm(1));
         sink.connect(&sinks).unwrap();
         back.wait_connected(1).await.unwrap();
-        let push = Socket::with(Options::<Push>::new().send_hwm(3));
+        let push = Socket::with_options(Options::<Push>::new().send_hwm(3));
         push.connect(&sources).unwrap();
         let sending = spawn(async move {
             for number in 0..COUNT {

@@ -11,7 +11,7 @@ use sansmq::{Message, Options, WaitError};
 use sansmq_tests::TempDir;
 
 fn socket<T: Typed>() -> Socket<T> {
-    Socket::with(Options::new())
+    Socket::with_options(Options::new())
 }
 
 /// Returns one endpoint for each transport, to which a test can bind.
@@ -131,7 +131,7 @@ fn wait_subscribed_returns_on_subscription_or_close() {
 #[test]
 fn wait_subscribed_returns_on_manual_subscription() {
     run(|| async {
-        let (publisher, sub) = (Socket::with(Options::<XPub>::new().manual(true)), socket::<Sub>());
+        let (publisher, sub) = (Socket::with_options(Options::<XPub>::new().manual(true)), socket::<Sub>());
         sub.connect(publisher.bind(ANY).await.unwrap()).unwrap();
         sub.subscribe("requested").unwrap();
         assert_eq!(publisher.recv().await.unwrap().body(), "\x01requested");
@@ -218,7 +218,8 @@ fn blocking_publisher_waits_for_slow_subscriber() {
         let dir = TempDir::new();
         for endpoint in endpoints(&dir, "blocking") {
             let options = Options::<Pub>::new().slow_subscriber(SlowSubscriber::Block).send_hwm(2);
-            let (publisher, sub) = (Socket::with(options), Socket::with(Options::<Sub>::new().recv_hwm(2)));
+            let (publisher, sub) =
+                (Socket::with_options(options), Socket::with_options(Options::<Sub>::new().recv_hwm(2)));
             sub.connect(publisher.bind(endpoint.as_str()).await.unwrap()).unwrap();
             sub.subscribe("").unwrap();
             publisher.wait_subscribed("", 1).await;

@@ -116,8 +116,8 @@ fn curve_client_receives_temporary_denial_as_reason() {
             _ => AuthReply::accept(),
         };
         let security = Security::curve_server(server_keys);
-        let router = Socket::with(Options::<Router>::new().security(security).authenticate(first_later));
-        let dealer = Socket::with(Options::<Dealer>::new().security(login).reconnect(SOON, SOON).unwrap());
+        let router = Socket::with_options(Options::<Router>::new().security(security).authenticate(first_later));
+        let dealer = Socket::with_options(Options::<Dealer>::new().security(login).reconnect(SOON, SOON).unwrap());
         let mut monitor = dealer.monitor();
         dealer.connect(router.bind(ANY).await.unwrap()).unwrap();
         dealer.send("hello").await.unwrap();

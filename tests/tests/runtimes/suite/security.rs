@@ -52,7 +52,7 @@ pub(super) const fn no_reason() -> ConnectionError {
 pub(super) fn plain_client(name: &str, password: &str) -> ReqSocket {
     let login = Security::plain_client(name.to_owned(), password.to_owned()).unwrap();
     let options = Options::<Req>::new().security(login).reconnect(SOON, SOON).unwrap();
-    Socket::with(options.reconnect_refused(SOON, SOON).unwrap())
+    Socket::with_options(options.reconnect_refused(SOON, SOON).unwrap())
 }
 
 /// Returns the settings of a CURVE client and of its server.
@@ -88,13 +88,13 @@ fn recv_from_returns_peer_as_set_by_authenticator() {
     run(|| async {
         let options =
             Options::<Router>::new().security(Security::PlainServer).authenticator(Authenticator::new(decide));
-        let router = Socket::with(options);
+        let router = Socket::with_options(options);
         let endpoint = router.bind(ANY).await.unwrap();
         let users = ["ann", "bob"].map(|name| {
             let login = Security::plain_client(name, "secret").unwrap();
             // Metadata of the peer must not become a property of the authenticator.
             let options = Options::<Dealer>::new().security(login).metadata("X-Group", "root").unwrap();
-            let dealer = Socket::with(options);
+            let dealer = Socket::with_options(options);
             dealer.connect(&endpoint).unwrap();
             dealer
         });
@@ -126,7 +126,7 @@ fn sync_and_async_authenticators_check_password() {
     run(|| async {
         for authenticator in [Authenticator::new(decide), Authenticator::from_async(decide_later)] {
             let options = Options::<Rep>::new().security(Security::PlainServer).authenticator(authenticator);
-            let rep = Socket::with(options);
+            let rep = Socket::with_options(options);
             let endpoint = rep.bind(ANY).await.unwrap();
             let mut server_monitor = rep.monitor();
 
@@ -158,7 +158,7 @@ fn authenticator_receives_domain_and_peer_address() {
             assert_eq!(request.credentials, AuthCredentials::Null);
             AuthReply::accept_as(format!("{} at {}", request.domain, request.address))
         });
-        let rep = Socket::with(options);
+        let rep = Socket::with_options(options);
         let mut server_monitor = rep.monitor();
         for (address, user_id) in [(ANY, "global at 127.0.0.1"), ("tcp://[::1]:*", "global at ::1")] {
             let req = ReqSocket::new();
@@ -176,7 +176,7 @@ fn authenticator_receives_address_of_dialled_peer() {
             .zap_domain("global")
             .unwrap()
             .authenticate(|request| AuthReply::accept_as(request.address.clone()));
-        let router = Socket::with(options);
+        let router = Socket::with_options(options);
         let mut server_monitor = router.monitor();
         for (address, expected) in [(ANY, "127.0.0.1"), ("tcp://[::1]:*", "::1")] {
             let dealer = DealerSocket::new();
@@ -205,7 +205,7 @@ fn denied_client_retries_and_is_accepted_later() {
                         reply => reply,
                     }
                 });
-            let rep = Socket::with(options);
+            let rep = Socket::with_options(options);
             let ann = plain_client("ann", "secret");
             let mut client_monitor = ann.monitor();
             ann.connect(rep.bind(ANY).await.unwrap()).unwrap();
@@ -220,7 +220,7 @@ fn denied_client_retries_and_is_accepted_later() {
 fn denied_peer_receives_error_and_is_disconnected() {
     run(|| async {
         let refuse = |_: &AuthRequest| AuthReply::reject();
-        let router = Socket::with(Options::<Router>::new().handshake_timeout(None).authenticate(refuse));
+        let router = Socket::with_options(Options::<Router>::new().handshake_timeout(None).authenticate(refuse));
         let endpoint = router.bind(ANY).await.unwrap();
         let mut server_monitor = router.monitor();
         // Both at once: the router waits for a second for the end of the connection, so that the ERROR is not lost.
@@ -247,7 +247,7 @@ fn temporarily_denied_peer_receives_no_error() {
             0 => AuthReply::Reject(AuthStatus::TemporaryError),
             _ => AuthReply::accept(),
         };
-        let rep = Socket::with(Options::<Rep>::new().security(Security::PlainServer).authenticate(first_later));
+        let rep = Socket::with_options(Options::<Rep>::new().security(Security::PlainServer).authenticate(first_later));
         let endpoint = rep.bind(ANY).await.unwrap();
         let mut server_monitor = rep.monitor();
         assert_plain_peer_is_closed_silently(&endpoint).await;
@@ -264,7 +264,7 @@ fn auth_timeout_is_a_temporary_error() {
     run(|| async {
         let never = Authenticator::from_async(|_| pending());
         let options = Options::<Rep>::new().security(Security::PlainServer).authenticator(never);
-        let rep = Socket::with(options.auth_timeout(Duration::from_millis(20)).unwrap());
+        let rep = Socket::with_options(options.auth_timeout(Duration::from_millis(20)).unwrap());
         let ann = plain_client("ann", "secret");
         let (mut client_monitor, mut server_monitor) = (ann.monitor(), rep.monitor());
         ann.connect(rep.bind(ANY).await.unwrap()).unwrap();
@@ -297,7 +297,7 @@ fn cancelled_auth_future_is_dropped_without_lock() {
                 }
             }
         });
-        let router = Socket::with(Options::<Router>::new().authenticator(authenticator));
+        let router = Socket::with_options(Options::<Router>::new().authenticator(authenticator));
         let endpoint = router.bind(ANY).await.unwrap();
         let mut server_monitor = router.monitor();
         assert!(socket.set(router.clone()).is_ok());
@@ -322,7 +322,7 @@ fn without_authenticator_only_null_without_domain_accepts() {
 
         let (login, security) = curve();
         let curve = Socket::in_context(&context, options().security(security));
-        let client = Socket::with(Options::<Req>::new().security(login));
+        let client = Socket::with_options(Options::<Req>::new().security(login));
         let (mut client_monitor, mut server_monitor) = (client.monitor(), curve.monitor());
         client.connect(curve.bind(ANY).await.unwrap()).unwrap();
         let no_authenticator = ConnectionError::ClosedWithReason(CloseReason::AuthTemporaryError);
@@ -385,13 +385,13 @@ fn curve_server_with_any_key_admits_unknown_client() {
         let rep = Socket::in_context(&context, Options::<Rep>::new().security(security).any_key());
         let mut server_monitor = rep.monitor();
         let endpoint = rep.bind(ANY).await.unwrap();
-        let req = Socket::with(Options::<Req>::new().security(login.clone()));
+        let req = Socket::with_options(Options::<Req>::new().security(login.clone()));
         req.connect(&endpoint).unwrap();
         round_trip(&req, &rep).await;
         // The option, and not a handler, decides: the request of the second client would get no answer.
         let handler = Socket::in_context(&context, Options::<Rep>::new());
         handler.bind(zap::ENDPOINT).await.unwrap();
-        let req = Socket::with(Options::<Req>::new().security(login));
+        let req = Socket::with_options(Options::<Req>::new().security(login));
         req.connect(&endpoint).unwrap();
         round_trip(&req, &rep).await;
         rep.close().await;

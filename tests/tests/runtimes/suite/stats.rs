@@ -8,10 +8,10 @@ use std::time::Duration;
 #[test]
 fn stats_count_messages_bytes_connections_and_drops() {
     run(|| async {
-        let router = Socket::with(Options::<Router>::new());
+        let router = Socket::with_options(Options::<Router>::new());
         let endpoint = router.bind(ANY).await.unwrap();
         let interval = Duration::from_millis(100);
-        let dealer = Socket::with(
+        let dealer = Socket::with_options(
             Options::<Dealer>::new()
                 .routing_id("me")
                 .unwrap()

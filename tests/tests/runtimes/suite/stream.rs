@@ -30,7 +30,7 @@ pub(crate) async fn expect_bytes(socket: &Socket<Stream>, from: &Frame, expected
 fn stream_sends_all_bytes_before_it_disconnects_a_peer() {
     const REQUEST: &[u8] = b"GET / HTTP/1.0\r\n\r\n";
     run(|| async {
-        let server = Socket::with(Options::<Stream>::new());
+        let server = Socket::with_options(Options::<Stream>::new());
         let endpoint = server.bind(ANY).await.unwrap();
         for size in [0, 10, 3_000_000] {
             let mut client = raw_peer(&endpoint, REQUEST).await;
@@ -63,7 +63,7 @@ fn stream_sends_all_bytes_before_it_disconnects_a_peer() {
 #[test]
 fn stream_rejects_inproc_endpoint() {
     run(|| async {
-        let stream = Socket::with(Options::<Stream>::new());
+        let stream = Socket::with_options(Options::<Stream>::new());
         let error = stream.bind("inproc://name").await.unwrap_err();
         assert!(matches!(error, BindError::Transport(..)), "{error}");
         assert!(error.to_string().contains("only tcp and ipc"), "{error}");

@@ -161,7 +161,7 @@ fn handler_bound_late_or_again_is_used() {
 async fn check_handler_is_needed(context: &Context, server: &RepSocket, endpoint: &Endpoint, login: &Security) {
     let refused_client = async || {
         let options = Options::<Req>::new().security(login.clone()).reconnect(SOON, SOON).unwrap();
-        let client: ReqSocket = Socket::with(options);
+        let client: ReqSocket = Socket::with_options(options);
         let mut monitor = client.monitor();
         client.connect(endpoint).unwrap();
         for _ in 0..2 {
@@ -206,7 +206,7 @@ fn server_that_dials_needs_a_handler() {
     run(|| async {
         for (login, security) in [(Security::plain_client("ann", "secret").unwrap(), Security::PlainServer), curve()] {
             let context = Context::new();
-            let req: ReqSocket = Socket::with(Options::<Req>::new().security(login));
+            let req: ReqSocket = Socket::with_options(Options::<Req>::new().security(login));
             let options = Options::<Rep>::new().security(security).reconnect(SOON, SOON).unwrap();
             let server = Socket::in_context(&context, options);
             let mut server_monitor = server.monitor();
@@ -371,7 +371,7 @@ fn concurrent_zap_replies_match_requests_in_any_order() {
         for number in 0..MANY {
             let login = Security::plain_client(format!("user {number}"), "secret").unwrap();
             let options = Options::<Req>::new().security(login).routing_id(format!("user {number}")).unwrap();
-            let req = Socket::with(options.reconnect(SOON, SOON).unwrap());
+            let req = Socket::with_options(options.reconnect(SOON, SOON).unwrap());
             req.connect(&endpoint).unwrap();
             users.push(req);
         }

@@ -122,7 +122,7 @@ fn invalid_names_return_errors_with_reasons() {
 fn connect_before_bind_reports_reason_and_loses_nothing() {
     run(|| async {
         let dir = TempDir::new();
-        let push = Socket::with(
+        let push = Socket::with_options(
             Options::<Push>::new().reconnect(Duration::from_millis(10), Duration::from_millis(20)).unwrap(),
         );
         let mut monitor = push.monitor();

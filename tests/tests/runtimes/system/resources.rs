@@ -163,14 +163,14 @@ fn early_client_waits_for_resource_on_one_connection() {
 #[test]
 fn unknown_resource_is_rejected_after_timeout_and_retried() {
     run(|| async {
-        let rep = Socket::with(Options::<Rep>::new().handshake_timeout(SHORT));
+        let rep = Socket::with_options(Options::<Rep>::new().handshake_timeout(SHORT));
         let pull = PullSocket::new();
         let port = without_resource(&rep.bind("tcp://127.0.0.1:*/rep").await.unwrap());
         pull.bind(with_resource(&port, "pull")).await.unwrap();
         let mut monitors = [rep.monitor(), pull.monitor()];
 
         let options = || Options::<Dealer>::new().reconnect(SHORT, SHORT).unwrap();
-        let (to_unknown, unnamed) = (Socket::with(options()), Socket::with(options()));
+        let (to_unknown, unnamed) = (Socket::with_options(options()), Socket::with_options(options()));
         let mut monitor = to_unknown.monitor();
         to_unknown.connect(with_resource(&port, "unknown")).unwrap();
         for monitor in &mut monitors {
@@ -199,7 +199,7 @@ fn unknown_resource_is_rejected_after_timeout_and_retried() {
 #[test]
 fn invalid_peers_at_shared_port_are_rejected_with_reason() {
     run(|| async {
-        let rep = Socket::with(Options::<Rep>::new().handshake_timeout(SHORT));
+        let rep = Socket::with_options(Options::<Rep>::new().handshake_timeout(SHORT));
         let mut monitor = rep.monitor();
         let port = without_resource(&rep.bind("tcp://127.0.0.1:*/rep").await.unwrap());
         let greeting = greeting("NULL");
@@ -231,7 +231,7 @@ fn invalid_peers_at_shared_port_are_rejected_with_reason() {
 fn full_socket_at_shared_port_rejects_connection_once() {
     run(|| async {
         let options = Options::<Pull>::new().max_peers(1).unwrap().handshake_timeout(Duration::from_secs(10));
-        let full = Socket::with(options);
+        let full = Socket::with_options(options);
         let port = without_resource(&full.bind("tcp://127.0.0.1:*/full").await.unwrap());
         let other = PullSocket::new();
         other.bind(with_resource(&port, "other")).await.unwrap();
@@ -280,7 +280,7 @@ fn full_socket_at_shared_port_rejects_connection_once() {
 #[test]
 fn handshake_rate_limits_all_peers_of_shared_port() {
     run(|| async {
-        let first = Socket::with(Options::<Pull>::new().max_handshake_rate(1).unwrap());
+        let first = Socket::with_options(Options::<Pull>::new().max_handshake_rate(1).unwrap());
         let port = without_resource(&first.bind("tcp://127.0.0.1:*/first").await.unwrap());
         let second = PullSocket::new();
         second.bind(with_resource(&port, "second")).await.unwrap();
@@ -302,7 +302,7 @@ fn handshake_rate_limits_all_peers_of_shared_port() {
 fn closing_shared_port_disconnects_pending_peers() {
     run(|| async {
         // Without a timeout only the close can end a pending connection.
-        let rep = Socket::with(Options::<Rep>::new().handshake_timeout(None));
+        let rep = Socket::with_options(Options::<Rep>::new().handshake_timeout(None));
         let port = without_resource(&rep.bind("tcp://127.0.0.1:*/rep").await.unwrap());
         let mut raw_peers = Vec::new();
         for bytes in [greeting("NULL"), greeting_and_ready("DEALER")] {
@@ -436,7 +436,7 @@ fn bind_to_used_resource_or_unshared_port_fails() {
         assert_eq!(foreign.bind(with_resource(&port, "foreign")).await, Err(in_use(with_resource(&port, "foreign"))));
 
         // Peers of a STREAM do not use ZMTP, so they cannot name a resource.
-        let raw = Socket::with(Options::<Stream>::new());
+        let raw = Socket::with_options(Options::<Stream>::new());
         let alone = raw.bind(ANY).await.unwrap();
         assert_eq!(pull_b.bind(with_resource(&alone, "x")).await, Err(in_use(with_resource(&alone, "x"))));
         assert!(matches!(raw.bind(with_resource(&port, "raw")).await, Err(BindError::Transport(..))));
@@ -471,7 +471,7 @@ fn socket_binds_several_resources_and_wildcard_ports() {
 fn joined_socket_delivers_queued_messages_on_close() {
     run(|| async {
         let (_rep, _pull, _router, port) = shared_port().await;
-        let push = Socket::with(Options::<Push>::new().send_hwm(0));
+        let push = Socket::with_options(Options::<Push>::new().send_hwm(0));
         push.bind(with_resource(&port, "work")).await.unwrap();
         let worker = PullSocket::new();
         worker.connect(with_resource(&port, "work")).unwrap();
@@ -491,7 +491,7 @@ fn joined_socket_delivers_queued_messages_on_close() {
 #[test]
 fn accepted_event_and_metadata_contain_the_resource() {
     run(|| async {
-        let router = Socket::with(Options::<Router>::new());
+        let router = Socket::with_options(Options::<Router>::new());
         let mut monitor = router.monitor();
         let bound = router.bind("tcp://127.0.0.1:*/router").await.unwrap();
         assert_eq!(monitor.next().await, Some(Event::Listening { endpoint: bound.clone() }));

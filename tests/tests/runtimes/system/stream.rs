@@ -22,7 +22,7 @@ fn stream_reconnects_to_tcp_server() {
             }
         });
         let short = Duration::from_millis(10);
-        let client = Socket::with(Options::<Stream>::new().reconnect(short, short).unwrap());
+        let client = Socket::with_options(Options::<Stream>::new().reconnect(short, short).unwrap());
         client.connect_as(&endpoint, "echo").unwrap();
         for word in ["first", "again"] {
             assert_eq!(recv_notification(&client).await, "echo");
@@ -38,10 +38,10 @@ fn stream_reconnects_to_tcp_server() {
 #[test]
 fn stream_over_ipc_reports_peer_credentials() {
     run(|| async {
-        let server = Socket::with(Options::<Stream>::new());
+        let server = Socket::with_options(Options::<Stream>::new());
         let mut monitor = server.monitor();
         let endpoint = server.bind("ipc://*").await.unwrap();
-        let client = Socket::with(Options::<Stream>::new().notify(false));
+        let client = Socket::with_options(Options::<Stream>::new().notify(false));
         client.connect_as(&endpoint, "server").unwrap();
         client.send(["server", "hello"]).await.unwrap();
         let id = recv_notification(&server).await;

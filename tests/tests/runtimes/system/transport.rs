@@ -15,7 +15,7 @@ use std::time::Duration;
 fn authenticator_receives_address_behind_dialled_name() {
     run(|| async {
         let options = Options::<Pull>::new().zap_domain("global").unwrap();
-        let pull = Socket::with(options.authenticate(|request| AuthReply::accept_as(request.address.clone())));
+        let pull = Socket::with_options(options.authenticate(|request| AuthReply::accept_as(request.address.clone())));
         let push = PushSocket::new();
         let Endpoint::Tcp { port, .. } = push.bind(ANY).await.unwrap() else { panic!("not a TCP endpoint") };
         pull.connect(format!("tcp://localhost:{port}")).unwrap();
@@ -108,8 +108,9 @@ fn dial_that_meets_itself_is_repeated_until_a_server_listens() {
     run(|| async {
         // The source address makes each dial meet itself; without one, the system may choose this port by chance.
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let dealer =
-            DealerSocket::with(Options::new().reconnect(Duration::from_millis(1), Duration::from_millis(1)).unwrap());
+        let dealer = DealerSocket::with_options(
+            Options::new().reconnect(Duration::from_millis(1), Duration::from_millis(1)).unwrap(),
+        );
         let mut monitor = dealer.monitor();
         let to_itself = format!("tcp://{address};{address}");
         dealer.connect(&to_itself).unwrap();
@@ -197,10 +198,10 @@ async fn dial_failure(monitor: &mut Monitor) -> NetworkError {
 fn option_rejected_by_system_fails_bind_and_connect() {
     run(|| async {
         let missing = NetworkError::NoSuchDevice;
-        let pull = Socket::with(Options::<Pull>::new().bind_to_device("no-such-device").unwrap());
+        let pull = Socket::with_options(Options::<Pull>::new().bind_to_device("no-such-device").unwrap());
         let error = pull.bind(ANY).await.unwrap_err();
         assert!(matches!(error, BindError::Network { error, .. } if error == missing), "{error}");
-        let push = Socket::with(Options::<Push>::new().bind_to_device("no-such-device").unwrap());
+        let push = Socket::with_options(Options::<Push>::new().bind_to_device("no-such-device").unwrap());
         let mut monitor = push.monitor();
         push.connect("tcp://127.0.0.1:1").unwrap();
         assert_eq!(dial_failure(&mut monitor).await, missing);
@@ -227,10 +228,10 @@ fn accepted_and_connected_sockets_get_keepalive_options() {
     run(|| async {
         let seconds = Duration::from_secs;
         let keepalive = |idle| Keepalive::new().idle(seconds(idle)).unwrap();
-        let pull = Socket::with(Options::<Pull>::new().keepalive(keepalive(1000)));
+        let pull = Socket::with_options(Options::<Pull>::new().keepalive(keepalive(1000)));
         let mut monitor = pull.monitor();
         let Endpoint::Tcp { port: pull_port, .. } = pull.bind(ANY).await.unwrap() else { panic!("not a TCP endpoint") };
-        let push = Socket::with(Options::<Push>::new().keepalive(keepalive(2000)));
+        let push = Socket::with_options(Options::<Push>::new().keepalive(keepalive(2000)));
         push.connect(format!("tcp://127.0.0.1:{pull_port}")).unwrap();
         push.send("x").await.unwrap();
         pull.recv().await.unwrap();
@@ -251,7 +252,7 @@ fn accepted_and_connected_sockets_get_keepalive_options() {
 #[test]
 fn dual_stack_wildcard_accepts_ipv6_and_ipv4() {
     run(|| async {
-        let pull = Socket::with(Options::<Pull>::new().dual_stack(true));
+        let pull = Socket::with_options(Options::<Pull>::new().dual_stack(true));
         let bound = pull.bind("tcp://*:*").await.unwrap();
         let Endpoint::Tcp { port, .. } = bound else { panic!("not a TCP endpoint") };
         assert_eq!(bound.to_string(), format!("tcp://[::]:{port}"));
