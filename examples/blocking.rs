@@ -57,7 +57,7 @@ pub(crate) fn run(clients: usize, requests: usize) -> Outcome<Vec<String>> {
 fn serve(router: &RouterSocket, control: &PairSocket) -> Outcome<usize> {
     let mut served = 0;
     loop {
-        let mut items = [PollItem::readable(router.handle()), PollItem::readable(control.handle())];
+        let mut items = [PollItem::readable(&router), PollItem::readable(&control)];
         poll(&mut items, None)?;
         let [request, stop] = items.each_ref().map(PollItem::is_ready);
         if request {

@@ -34,7 +34,7 @@ pub use sansmq_proto::{
 pub use sansmq_runtime as runtime;
 pub use sansmq_runtime::{
     Closed, Context, ContextClosed, Handle, Incoming, Monitor, Outgoing, Proxy, ProxyControl, ProxyError,
-    ProxyStatistics, ProxyTraffic, SocketClosed, SocketTraffic,
+    ProxyStatistics, ProxyTraffic, SocketClosed, SocketTraffic, StartError,
 };
 
 /// Sockets on mio: blocking sockets, an event loop that needs no async executor, and sockets in your own `mio::Poll`.

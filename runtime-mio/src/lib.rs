@@ -25,6 +25,7 @@
 //! # }
 //! ```
 
+mod blocking_methods;
 mod event_loop;
 mod exit;
 mod inbox;
@@ -42,10 +43,7 @@ mod sync;
 mod timers;
 mod topics;
 
-use sansmq_proto::kind::{
-    Channel, Client, Dealer, Dish, Gather, Pair, Peer, Pub, Pull, Push, Radio, Rep, Req, Router, Scatter, Server, Sub,
-    XPub, XSub,
-};
+use blocking_methods::blocking_methods;
 
 pub use sansmq_os::{BindListener, StdListener};
 pub use sansmq_proto as proto;
@@ -54,48 +52,19 @@ pub use sansmq_runtime as runtime;
 pub use event_loop::EventLoop;
 #[cfg(unix)]
 pub use poller::{PollItem, poll};
-pub use proxy::proxy;
+pub use proxy::{proxy, run_proxy};
 pub use reactor::{Reactor, Remote};
 pub use socket::{Events, Socket};
 
-/// REQ socket: sends a request and receives its reply, in strict alternation.
-pub type ReqSocket = Socket<Req>;
-/// REP socket: receives a request and sends its reply, in strict alternation.
-pub type RepSocket = Socket<Rep>;
-/// DEALER socket: sends to its peers in turn and receives from all of them, at any time.
-pub type DealerSocket = Socket<Dealer>;
-/// ROUTER socket: addresses each peer by its routing id, the first frame of every message.
-pub type RouterSocket = Socket<Router>;
-/// PAIR socket: exchanges messages with exactly one peer.
-pub type PairSocket = Socket<Pair>;
-/// PUSH socket: sends to its PULL peers in turn.
-pub type PushSocket = Socket<Push>;
-/// PULL socket: receives from all of its PUSH peers.
-pub type PullSocket = Socket<Pull>;
-/// PUB socket: sends each message to all peers that have subscribed to a prefix of the message.
-pub type PubSocket = Socket<Pub>;
-/// SUB socket: receives the messages to which it has subscribed.
-pub type SubSocket = Socket<Sub>;
-/// XPUB socket: a PUB that receives the subscriptions of its peers as messages.
-pub type XPubSocket = Socket<XPub>;
-/// XSUB socket: a SUB that subscribes by sending messages.
-pub type XSubSocket = Socket<XSub>;
-/// RADIO socket: sends each message, `[group, body]`, to all peers that have joined the group.
-pub type RadioSocket = Socket<Radio>;
-/// DISH socket: receives the messages of the groups that it has joined.
-pub type DishSocket = Socket<Dish>;
-/// CLIENT socket: sends to its SERVER peers in turn and receives from all of them. Messages have one frame.
-pub type ClientSocket = Socket<Client>;
-/// SERVER socket: addresses its CLIENT peers by routing ids that it assigns. Messages are `[routing id, body]`.
-pub type ServerSocket = Socket<Server>;
-/// SCATTER socket: sends to its GATHER peers in turn. Messages have one frame.
-pub type ScatterSocket = Socket<Scatter>;
-/// GATHER socket: receives from all of its SCATTER peers. Messages have one frame.
-pub type GatherSocket = Socket<Gather>;
-/// CHANNEL socket: exchanges messages with exactly one peer. Messages have one frame.
-pub type ChannelSocket = Socket<Channel>;
-/// PEER socket: addresses its peers by routing ids that it assigns, and can send before a peer has sent. Messages are
-/// `[routing id, body]`.
-pub type PeerSocket = Socket<Peer>;
-/// STREAM socket: exchanges bytes with peers that do not use ZMTP. Messages are `[routing id, bytes]`.
-pub type StreamSocket = Socket<proto::kind::Stream>;
+sansmq_runtime::socket_types! {
+    runtime: Remote,
+    methods: blocking_methods,
+    example: (
+        "mio",
+        "sansmq_mio",
+        "",
+        ", None",
+        "# fn main() -> Result<(), Box<dyn std::error::Error>> {",
+        "# Ok(())\n# }"
+    ),
+}

@@ -40,12 +40,14 @@ type Ready<'a> = Pin<Box<dyn Future<Output = ()> + 'a>>;
 
 impl<'a> PollItem<'a> {
     /// Creates an item that is ready when a receive on the socket would not wait. The socket can run on any runtime.
-    pub fn readable<T: Receives>(socket: &'a Handle<T>) -> Self {
+    pub fn readable<T: Receives>(socket: &'a impl AsRef<Handle<T>>) -> Self {
+        let socket = socket.as_ref();
         Self::of(Source::Socket(Box::new(|| Box::pin(socket.readable())), Box::new(|| socket.is_inherited())))
     }
 
     /// Creates an item that is ready when a send on the socket would not wait. The socket can run on any runtime.
-    pub fn writable<T: Sends>(socket: &'a Handle<T>) -> Self {
+    pub fn writable<T: Sends>(socket: &'a impl AsRef<Handle<T>>) -> Self {
+        let socket = socket.as_ref();
         Self::of(Source::Socket(Box::new(|| Box::pin(socket.writable())), Box::new(|| socket.is_inherited())))
     }
 
@@ -92,7 +94,7 @@ impl<'a> PollItem<'a> {
 /// push.send("stop")?;
 /// let (pipe, _writer) = std::io::pipe()?; // any descriptor
 ///
-/// let mut items = [PollItem::readable(jobs.handle()), PollItem::readable(orders.handle()), PollItem::input(&pipe)];
+/// let mut items = [PollItem::readable(&jobs), PollItem::readable(&orders), PollItem::input(&pipe)];
 /// assert_eq!(poll(&mut items, None)?, 1);
 /// assert!(items[1].is_ready() && !items[2].is_ready());
 /// assert_eq!(orders.try_recv()?.body(), "stop");

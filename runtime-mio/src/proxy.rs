@@ -1,24 +1,38 @@
-//! [`proxy()`]: runs a proxy in the current thread.
+//! [`proxy()`] and [`run_proxy`]: run a proxy in the current thread.
 
 use crate::socket::block_on;
-use sansmq_runtime::{Proxy, ProxyError, ProxyStatistics};
+use sansmq_proto::kind::Kind;
+use sansmq_runtime::{Handle, Proxy, ProxyError, ProxyStatistics};
 
-/// Runs a proxy in the current thread until it is terminated or one of its two sockets is closed (`zmq_proxy`); see
-/// [`Proxy::run`].
+/// Forwards messages between two sockets in the current thread, in both directions, until one of them is closed
+/// (`zmq_proxy`). The sockets can run on any runtime. See [`Proxy`] for the combinations of socket types. To pause or end
+/// the proxy, or to capture its messages, use [`run_proxy`].
+///
+/// # Errors
+/// [`ProxyError`]; [`ProxyError::Forked`] if a socket of the proxy was created before a fork.
+pub fn proxy<F: Kind, B: Kind>(
+    frontend: &impl AsRef<Handle<F>>,
+    backend: &impl AsRef<Handle<B>>,
+) -> Result<ProxyStatistics, ProxyError> {
+    run_proxy(&mut Proxy::new(frontend, backend))
+}
+
+/// Runs a proxy in the current thread until it is terminated or one of its two sockets is closed
+/// (`zmq_proxy_steerable`); see [`Proxy::run`].
 ///
 /// Other threads can end the proxy with its [`ProxyControl`](sansmq_runtime::ProxyControl) or its control socket.
 ///
 /// ```
 /// use sansmq_mio::runtime::Proxy;
-/// use sansmq_mio::{PullSocket, PushSocket, proxy};
+/// use sansmq_mio::{PullSocket, PushSocket, run_proxy};
 /// use std::thread;
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let (front, back) = (PullSocket::new(), PushSocket::new());
 /// let (sources, sinks) = (front.bind("tcp://127.0.0.1:*")?, back.bind("tcp://127.0.0.1:*")?);
-/// let mut streamer = Proxy::new(front.handle(), back.handle());
+/// let mut streamer = Proxy::new(&front, &back);
 /// let control = streamer.control_handle();
-/// let thread = thread::spawn(move || proxy(&mut streamer));
+/// let thread = thread::spawn(move || run_proxy(&mut streamer));
 ///
 /// let (push, pull) = (PushSocket::new(), PullSocket::new());
 /// push.connect(&sources)?;
@@ -34,7 +48,7 @@ use sansmq_runtime::{Proxy, ProxyError, ProxyStatistics};
 ///
 /// # Errors
 /// [`ProxyError`]; [`ProxyError::Forked`] if a socket of the proxy was created before a fork.
-pub fn proxy(proxy: &mut Proxy) -> Result<ProxyStatistics, ProxyError> {
+pub fn run_proxy(proxy: &mut Proxy) -> Result<ProxyStatistics, ProxyError> {
     if proxy.is_inherited() {
         return Err(ProxyError::Forked);
     }

@@ -12,8 +12,8 @@ use sansmq_proto::connection::Peer;
 use sansmq_proto::kind::{Any, Kind, Receives, Sends, Typed};
 use sansmq_proto::socket::{BindError, ConnectError, UnbindError};
 use sansmq_proto::{Endpoint, Event, Message, Options, RecvError, SendError};
-use sansmq_runtime::{Closed, Context, Handle, Monitor, PerProcess};
-use std::sync::Arc;
+use sansmq_runtime::{Closed, Context, Handle, Monitor, PerProcess, StartError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 /// Blocking socket, for plain threads. One background thread of the process does the IO of all these sockets, except
@@ -77,19 +77,40 @@ pub struct Socket<T: Kind = Any> {
     exit: Option<Arc<ExitWait>>,
 }
 
-/// Returns the [`Remote`] of the background thread's event loop. The first call in a process starts the thread.
-fn background() -> &'static Remote {
-    static REMOTE: PerProcess<Remote> = PerProcess::new();
-    REMOTE.get_or_init(|| {
-        let mut events = EventLoop::new().expect("the operating system must have descriptors for an event loop");
-        let remote = events.remote();
+impl Remote {
+    /// Returns the [`Remote`] of the event loop that runs in the background thread of the process, on which blocking
+    /// sockets run by default. The first call in a process starts the thread.
+    ///
+    /// # Errors
+    /// [`StartError::Background`] if the operating system has no thread or no descriptors left.
+    pub fn background() -> Result<Self, StartError> {
+        static REMOTE: PerProcess<Mutex<Option<Remote>>> = PerProcess::new();
+        let mut remote = REMOTE.get_or_init(Mutex::default).lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(remote) = &*remote {
+            return Ok(remote.clone());
+        }
+        let mut events = EventLoop::new().map_err(StartError::Background)?;
+        let started = events.remote();
         let run = move || {
             // Ends only if the poll of the operating system fails; then the drop of the event loop closes its sockets.
             while events.turn(None).is_ok() {}
         };
-        std::thread::Builder::new().name("sansmq".into()).spawn(run).expect("the operating system must start a thread");
-        remote
-    })
+        std::thread::Builder::new().name("sansmq".into()).spawn(run).map_err(StartError::Background)?;
+        Ok(remote.insert(started).clone())
+    }
+}
+
+/// Returns the [`Remote`] of the background thread.
+///
+/// # Panics
+/// If the thread cannot start.
+#[track_caller]
+fn background() -> Remote {
+    match Remote::background() {
+        Ok(remote) => remote,
+        // In a closure, the panic would not be at the line of the caller.
+        Err(error) => panic!("{error}"),
+    }
 }
 
 pub(crate) fn deadline(timeout: Duration) -> Option<Instant> {
@@ -102,12 +123,23 @@ impl<T: Typed> Socket<T> {
     /// # Panics
     /// The first socket that needs the background thread for IO starts this thread. This panics if the operating system
     /// has no thread or no descriptors left.
+    #[track_caller]
     pub fn new() -> Self {
         Self::with_options(Options::new())
+    }
+
+    /// Creates a socket with the default [`Options`]. With other options, write
+    /// `Socket::on(&Remote::background()?, options)`.
+    ///
+    /// # Errors
+    /// [`StartError::Background`] if the operating system has no thread or no descriptors left for the background thread.
+    pub fn try_new() -> Result<Self, StartError> {
+        Ok(Self::on(&Remote::background()?, Options::new()))
     }
 }
 
 impl<T: Typed> Default for Socket<T> {
+    #[track_caller]
     fn default() -> Self {
         Self::new()
     }
@@ -119,8 +151,9 @@ impl<T: Kind> Socket<T> {
     /// # Panics
     /// The first socket that needs the background thread for IO starts this thread. This panics if the operating system
     /// has no thread or no descriptors left.
+    #[track_caller]
     pub fn with_options(options: Options<T>) -> Self {
-        Self::on(background(), options)
+        Self::on(&background(), options)
     }
 
     fn guarded(handle: Handle<T>, remote: &Remote) -> Self {
@@ -134,8 +167,10 @@ impl<T: Kind> Socket<T> {
     /// # Panics
     /// The first socket that needs the background thread for IO starts this thread. This panics if the operating system
     /// has no thread or no descriptors left.
+    #[track_caller]
     pub fn in_context(context: &Context, options: Options<T>) -> Self {
-        Self::guarded(background().socket_in(context, options), background())
+        let remote = background();
+        Self::guarded(remote.socket_in(context, options), &remote)
     }
 
     /// Creates a socket that runs on the given event loop or reactor instead of the background thread. The event loop
@@ -414,6 +449,12 @@ impl<T: Kind> Socket<T> {
 impl<T: Kind> From<Handle<T>> for Socket<T> {
     fn from(handle: Handle<T>) -> Self {
         Self { handle, exit: None }
+    }
+}
+
+impl<T: Kind> AsRef<Handle<T>> for Socket<T> {
+    fn as_ref(&self) -> &Handle<T> {
+        &self.handle
     }
 }
 

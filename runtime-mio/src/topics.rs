@@ -1,13 +1,13 @@
-//! Methods of blocking sockets for subscriptions and groups, and methods that wait for peers or subscribers.
+//! Methods of blocking sockets for subscriptions, groups and routing ids, and methods that wait for peers or subscribers.
 
 use crate::park::{Unready, wait};
 use crate::socket::{Socket, block_on, deadline};
 use core::time::Duration;
-use sansmq_proto::Endpoint;
 use sansmq_proto::address::ParseEndpointError;
 use sansmq_proto::connection::Peer;
-use sansmq_proto::kind::{JoinsGroups, Kind, Publishes, Subscribes};
-use sansmq_proto::socket::{FailingDials, JoinError, SubscribeError, WaitError};
+use sansmq_proto::kind::{self, AssignsRoutingId, JoinsGroups, Kind, Publishes, RoutesById, Subscribes};
+use sansmq_proto::socket::{ConnectError, FailingDials, JoinError, SubscribeError, UnbindError, WaitError};
+use sansmq_proto::{Endpoint, Frame};
 use std::sync::Arc;
 
 impl<T: Kind> Socket<T> {
@@ -55,6 +55,55 @@ impl<T: Kind> Socket<T> {
         T: JoinsGroups,
     {
         self.handle().leave(group)
+    }
+}
+
+impl<T: Kind> Socket<T> {
+    /// Connects to an endpoint, and assigns `routing_id` to the peer; see
+    /// [`Handle::connect_as`](sansmq_runtime::Handle::connect_as).
+    ///
+    /// # Errors
+    /// [`ConnectError`].
+    pub fn connect_as<E>(&self, endpoint: E, routing_id: impl Into<Frame>) -> Result<(), ConnectError>
+    where
+        T: RoutesById,
+        E: TryInto<Endpoint>,
+        ParseEndpointError: From<E::Error>,
+    {
+        if self.is_inherited() {
+            return Err(ConnectError::Forked);
+        }
+        self.handle().connect_as(endpoint, routing_id)
+    }
+
+    /// Closes the connection to the peer with this routing id; see
+    /// [`Handle::disconnect_peer`](sansmq_runtime::Handle::disconnect_peer).
+    ///
+    /// # Errors
+    /// [`UnbindError::UnknownPeer`] if no peer has this routing id.
+    pub fn disconnect_peer(&self, routing_id: impl Into<Frame>) -> Result<(), UnbindError>
+    where
+        T: AssignsRoutingId,
+    {
+        self.handle().disconnect_peer(routing_id)
+    }
+}
+
+impl Socket<kind::Peer> {
+    /// Connects to an endpoint, and returns the routing id of the new peer; see
+    /// [`Handle::connect_peer`](sansmq_runtime::Handle::connect_peer).
+    ///
+    /// # Errors
+    /// [`ConnectError`].
+    pub fn connect_peer<E>(&self, endpoint: E) -> Result<Frame, ConnectError>
+    where
+        E: TryInto<Endpoint>,
+        ParseEndpointError: From<E::Error>,
+    {
+        if self.is_inherited() {
+            return Err(ConnectError::Forked);
+        }
+        self.handle().connect_peer(endpoint)
     }
 }
 

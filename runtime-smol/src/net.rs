@@ -14,7 +14,7 @@ use sansmq_proto::address::TransportConfig;
 use sansmq_proto::connection::Credentials;
 use sansmq_proto::{Endpoint, Instant, NetworkError};
 use sansmq_runtime::{
-    AsyncTimer, BoundListener, CurrentRuntime, DialTimer, PollListener, PollStream, Runtime, TaskFuture,
+    AsyncTimer, BoundListener, CurrentRuntime, DialTimer, PollListener, PollStream, Runtime, StartError, TaskFuture,
 };
 use std::io::{self, ErrorKind, IoSlice};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -66,8 +66,8 @@ impl Smol {
 
 impl CurrentRuntime for Smol {
     /// Returns a runtime on smol's global executor.
-    fn current() -> Self {
-        Self::new(|task| smol::spawn(task).detach())
+    fn try_current() -> Result<Self, StartError> {
+        Ok(Self::new(|task| smol::spawn(task).detach()))
     }
 }
 

@@ -11,7 +11,8 @@ use sansmq_proto::address::TransportConfig;
 use sansmq_proto::connection::Credentials;
 use sansmq_proto::{Endpoint, Instant, NetworkError};
 use sansmq_runtime::{
-    AsyncTimer, BoundListener, Budget, CurrentRuntime, DialTimer, PollListener, PollStream, Runtime, Task, TaskFuture,
+    AsyncTimer, BoundListener, Budget, CurrentRuntime, DialTimer, PollListener, PollStream, Runtime, StartError, Task,
+    TaskFuture,
 };
 use std::io::{self, IoSlice};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -36,11 +37,9 @@ pub struct Tokio {
 
 impl CurrentRuntime for Tokio {
     /// Returns the tokio runtime in which the caller runs.
-    ///
-    /// # Panics
-    /// If called outside of a tokio runtime.
-    fn current() -> Self {
-        Self { runtime: tokio::runtime::Handle::current(), origin: time::Instant::now() }
+    fn try_current() -> Result<Self, StartError> {
+        let runtime = tokio::runtime::Handle::try_current().map_err(|_| StartError::NoRuntime("tokio"))?;
+        Ok(Self { runtime, origin: time::Instant::now() })
     }
 }
 

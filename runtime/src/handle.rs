@@ -449,6 +449,12 @@ impl Handle<Peer> {
     }
 }
 
+impl<T: Kind> AsRef<Self> for Handle<T> {
+    fn as_ref(&self) -> &Self {
+        self
+    }
+}
+
 impl<T: Kind> Clone for Handle<T> {
     fn clone(&self) -> Self {
         Self { application: Arc::clone(&self.application), kind: PhantomData }

@@ -53,6 +53,7 @@ mod race;
 mod runtime;
 mod served;
 mod shared_listener;
+mod socket_types;
 mod state;
 mod stats;
 mod supervisor;
@@ -81,7 +82,7 @@ pub use proxy_control::{ProxyControl, ProxyStatistics, ProxyTraffic, SocketTraff
 pub use race::{DialTimer, race};
 pub use runtime::{AsyncTimer, PollListener, PollStream, Runtime, spawn_socket};
 pub use sansmq_proto as proto;
-pub use served::{CurrentRuntime, Served};
+pub use served::{CurrentRuntime, Served, StartError};
 pub use task::{Task, TaskFuture, TaskState};
 
 #[cfg(doc)]

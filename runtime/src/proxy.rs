@@ -83,8 +83,8 @@ impl Proxy {
     /// [`run`](Self::run).
     ///
     /// The two sockets are treated alike; "frontend" and "backend" are only names for them in the statistics.
-    pub fn new<F: Kind, B: Kind>(frontend: &Handle<F>, backend: &Handle<B>) -> Self {
-        let (frontend, backend) = (frontend.erase(), backend.erase());
+    pub fn new<F: Kind, B: Kind>(frontend: &impl AsRef<Handle<F>>, backend: &impl AsRef<Handle<B>>) -> Self {
+        let (frontend, backend) = (frontend.as_ref().erase(), backend.as_ref().erase());
         let mut lanes = Vec::from_iter(ProxyDirection::between(&frontend, &backend, End::Frontend));
         if !Arc::ptr_eq(frontend.shared(), backend.shared()) {
             lanes.extend(ProxyDirection::between(&backend, &frontend, End::Backend));
@@ -99,8 +99,8 @@ impl Proxy {
     /// [counted](ProxyStatistics::missed). (The manual of libzmq does not specify this. There a PUB drops the copy, and
     /// other sockets block the proxy while they have no peer.)
     #[must_use]
-    pub fn capture<T: Sends>(mut self, socket: &Handle<T>) -> Self {
-        self.capture = Some(socket.erase());
+    pub fn capture<T: Sends>(mut self, socket: &impl AsRef<Handle<T>>) -> Self {
+        self.capture = Some(socket.as_ref().erase());
         self
     }
 
@@ -127,8 +127,8 @@ impl Proxy {
     ///
     /// Commands are executed while the proxy runs, paused or not. If the control socket is closed, the proxy continues.
     #[must_use]
-    pub fn control<T: Receives>(mut self, socket: &Handle<T>) -> Self {
-        self.control = Some(socket.erase());
+    pub fn control<T: Receives>(mut self, socket: &impl AsRef<Handle<T>>) -> Self {
+        self.control = Some(socket.as_ref().erase());
         self
     }
 

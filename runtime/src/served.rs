@@ -8,14 +8,41 @@ use core::marker::PhantomData;
 use core::ops::Deref;
 use sansmq_proto::Options;
 use sansmq_proto::kind::{Any, Kind, Typed};
+use thiserror::Error;
 
 /// A [`Runtime`] that can be found from the current task or thread, so that sockets can be created without naming the runtime.
 pub trait CurrentRuntime: Runtime {
     /// Returns the current runtime.
     ///
+    /// # Errors
+    /// [`StartError::NoRuntime`] if there is no current runtime.
+    fn try_current() -> Result<Self, StartError>;
+
+    /// Returns the current runtime.
+    ///
     /// # Panics
     /// If there is no current runtime.
-    fn current() -> Self;
+    #[track_caller]
+    fn current() -> Self {
+        match Self::try_current() {
+            Ok(runtime) => runtime,
+            // In a closure, the panic would not be at the line of the caller.
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
+/// Error that `try_new` of a socket returns.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// There is no current runtime. Carries its name.
+    #[error("there is no {0} runtime here: create the socket inside of one, or name the runtime with `on`")]
+    NoRuntime(&'static str),
+    /// The event loop of the blocking sockets, which runs in the background, could not start: the operating system has no
+    /// thread or no descriptors left.
+    #[error("the background thread of the blocking sockets could not start: {0}")]
+    Background(#[source] std::io::Error),
 }
 
 /// Socket that runs on the runtime `R`. Its methods are those of [`Handle`].
@@ -29,12 +56,23 @@ impl<R: CurrentRuntime, T: Typed> Served<R, T> {
     ///
     /// # Panics
     /// If there is no current runtime.
+    #[track_caller]
     pub fn new() -> Self {
         Self::with_options(Options::new())
+    }
+
+    /// Creates a socket with the default [`Options`] on the current runtime. With other options, write
+    /// `Socket::on(&R::try_current()?, options)`.
+    ///
+    /// # Errors
+    /// [`StartError::NoRuntime`] if there is no current runtime.
+    pub fn try_new() -> Result<Self, StartError> {
+        Ok(Self::on(&R::try_current()?, Options::new()))
     }
 }
 
 impl<R: CurrentRuntime, T: Typed> Default for Served<R, T> {
+    #[track_caller]
     fn default() -> Self {
         Self::new()
     }
@@ -45,6 +83,7 @@ impl<R: CurrentRuntime, T: Kind> Served<R, T> {
     ///
     /// # Panics
     /// If there is no current runtime.
+    #[track_caller]
     pub fn with_options(options: Options<T>) -> Self {
         Self::in_context(&Context::global(), options)
     }
@@ -53,6 +92,7 @@ impl<R: CurrentRuntime, T: Kind> Served<R, T> {
     ///
     /// # Panics
     /// If there is no current runtime.
+    #[track_caller]
     pub fn in_context(context: &Context, options: Options<T>) -> Self {
         spawn_socket(options, context, &R::current()).into()
     }
@@ -81,6 +121,12 @@ impl<R, T: Kind> Served<R, T> {
 impl<R, T: Kind> From<Handle<T>> for Served<R, T> {
     fn from(handle: Handle<T>) -> Self {
         Self { handle, runtime: PhantomData }
+    }
+}
+
+impl<R, T: Kind> AsRef<Handle<T>> for Served<R, T> {
+    fn as_ref(&self) -> &Handle<T> {
+        &self.handle
     }
 }
 

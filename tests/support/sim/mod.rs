@@ -29,7 +29,7 @@ pub use world::{Sim, SimTimer};
 use sansmq_proto::address::TransportConfig;
 use sansmq_proto::entropy::SeededEntropy;
 use sansmq_proto::{Endpoint, Entropy, Instant, NetworkError, SessionBuffers, kind};
-use sansmq_runtime::{BoundListener, CurrentRuntime, DialTimer, Runtime, Served, Task, TaskFuture};
+use sansmq_runtime::{BoundListener, CurrentRuntime, DialTimer, Runtime, Served, StartError, Task, TaskFuture};
 use std::cell::RefCell;
 
 /// Socket in the simulation that [`run`] is running.
@@ -41,12 +41,9 @@ thread_local! {
 }
 
 impl CurrentRuntime for Sim {
-    /// Returns the simulation that this thread is running.
-    ///
-    /// # Panics
-    /// Outside [`run`].
-    fn current() -> Self {
-        CURRENT.with_borrow(|sim| sim.clone().expect("a simulation is current only within `run`"))
+    /// Returns the simulation that this thread is running within [`run`].
+    fn try_current() -> Result<Self, StartError> {
+        CURRENT.with_borrow(|sim| sim.clone().ok_or(StartError::NoRuntime("simulated")))
     }
 }
 

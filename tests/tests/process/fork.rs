@@ -3,7 +3,7 @@
 
 use fork::{Fork, fork, waitpid};
 use sansmq::kind::{Pub, Pull, Push};
-use sansmq::mio::{EventLoop, PollItem, Socket, poll, proxy, runtime::Proxy};
+use sansmq::mio::{EventLoop, PollItem, Socket, poll, proxy};
 use sansmq::{BindError, NetworkError, Options};
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -131,14 +131,14 @@ const CALLS: [(&str, Case); 21] = [
     ("wait_connected", |sockets| assert_forked(sockets.idle.wait_connected(1, None))),
     ("wait_subscribed", |sockets| assert!(!sockets.publisher.wait_subscribed("topic", 1, None))),
     ("events", |sockets| assert!(sockets.pull.monitor().next().is_none())),
-    ("poll", |sockets| assert_forked(poll(&mut [PollItem::readable(sockets.pull.handle())], None))),
+    ("poll", |sockets| assert_forked(poll(&mut [PollItem::readable(&sockets.pull)], None))),
     ("poll of a ready descriptor", |sockets| {
         let (pipe, writer) = std::io::pipe().unwrap();
         drop(writer);
-        let mut items = [PollItem::readable(sockets.pull.handle()), PollItem::input(&pipe)];
+        let mut items = [PollItem::readable(&sockets.pull), PollItem::input(&pipe)];
         assert_eq!(poll(&mut items, None).unwrap(), 1);
     }),
-    ("proxy", |sockets| assert_forked(proxy(&mut Proxy::new(sockets.pull.handle(), sockets.push.handle())))),
+    ("proxy", |sockets| assert_forked(proxy(&sockets.pull, &sockets.push))),
     ("close", |sockets| assert_eq!(sockets.alone.close().unsent, 1)),
     ("close_within", |sockets| assert_eq!(sockets.alone.close_within(LONG).unsent, 1)),
     ("drop", |_| ()),
@@ -169,13 +169,13 @@ fn socket_created_in_forked_child_works() {
     }
     let sockets = Sockets::new();
     // The thread has a stream for wake-ups before it forks.
-    assert_eq!(poll(&mut [PollItem::readable(sockets.pull.handle())], Some(Duration::ZERO)).unwrap(), 0);
+    assert_eq!(poll(&mut [PollItem::readable(&sockets.pull)], Some(Duration::ZERO)).unwrap(), 0);
     let child = in_child("new sockets", || {
         for endpoint in [ANY, UNREACHABLE] {
             let (pull, push) = (Socket::<Pull>::new(), Socket::<Push>::new());
             push.connect(pull.bind(endpoint).unwrap()).unwrap();
             push.send("in the child").unwrap();
-            assert_eq!(poll(&mut [PollItem::readable(pull.handle())], None).unwrap(), 1);
+            assert_eq!(poll(&mut [PollItem::readable(&pull)], None).unwrap(), 1);
             assert_eq!(pull.recv().unwrap().body(), "in the child");
         }
         let push = Socket::<Push>::new();

@@ -7,7 +7,7 @@ mod system;
 
 use sansmq::mio::{
     DealerSocket, DishSocket, EventLoop, PollItem, PubSocket, PullSocket, PushSocket, RadioSocket, RouterSocket,
-    Socket, SubSocket, poll, proxy,
+    Socket, SubSocket, poll, run_proxy,
 };
 use sansmq::runtime::Proxy;
 use sansmq::{Context, Event, FailingDials, Message, Options, RecvError, SendError, SocketType, WaitError, kind};
@@ -117,8 +117,7 @@ fn poll_reports_ready_sockets_and_descriptors() {
     }
     let (mut reader, mut writer) = std::io::pipe().unwrap();
     let ready = |timeout| {
-        let mut items =
-            [PollItem::readable(pulls[0].handle()), PollItem::readable(pulls[1].handle()), PollItem::input(&reader)];
+        let mut items = [PollItem::readable(&pulls[0]), PollItem::readable(&pulls[1]), PollItem::input(&reader)];
         let count = poll(&mut items, timeout).unwrap();
         let ready = items.each_ref().map(PollItem::is_ready);
         assert_eq!(ready.iter().filter(|ready| **ready).count(), count);
@@ -179,7 +178,7 @@ fn poll_reports_writable_and_closed_sockets() {
     let push = Socket::with_options(Options::<kind::Push>::new().send_hwm(1));
     push.connect(pull.bind("tcp://127.0.0.1:*").unwrap()).unwrap();
     let body = vec![0; 1_000_000];
-    let writable = |timeout| poll(&mut [PollItem::writable(push.handle())], timeout).unwrap();
+    let writable = |timeout| poll(&mut [PollItem::writable(&push)], timeout).unwrap();
     let mut sent = 0;
     while writable(Some(SHORT)) == 1 {
         push.try_send(body.clone()).unwrap();
@@ -257,9 +256,9 @@ fn wait_for_connection_returns_peer_or_reason() {
 fn proxy_forwards_until_its_control_handle_ends_it() {
     let (front, back) = (PullSocket::new(), PushSocket::new());
     let (sources, sinks) = (front.bind("tcp://127.0.0.1:*").unwrap(), back.bind("tcp://127.0.0.1:*").unwrap());
-    let mut streamer = Proxy::new(front.handle(), back.handle());
+    let mut streamer = Proxy::new(&front, &back);
     let control = streamer.control_handle();
-    let thread = thread::spawn(move || proxy(&mut streamer));
+    let thread = thread::spawn(move || run_proxy(&mut streamer));
     let (push, pull) = (PushSocket::new(), PullSocket::new());
     push.connect(sources).unwrap();
     pull.connect(sinks).unwrap();
@@ -272,7 +271,7 @@ fn proxy_forwards_until_its_control_handle_ends_it() {
 
 /// Creates a PUSH that has one message for a peer that does not exist.
 fn push_without_peer(context: &Context, linger: Option<Duration>) -> PushSocket {
-    let push = Socket::in_context(context, Options::<kind::Push>::new().linger(linger));
+    let push = PushSocket::in_context(context, Options::new().linger(linger));
     push.connect("tcp://127.0.0.1:1").unwrap();
     push.send("unsent").unwrap();
     push

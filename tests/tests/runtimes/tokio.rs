@@ -5,13 +5,42 @@ mod suite;
 #[path = "system/mod.rs"]
 mod system;
 
-use fixture::DealerSocket;
-use sansmq::kind::{Pull, Push, Sub};
-use sansmq::{ConnectionError, NetworkError, Options, RecvError, SendError};
+use fixture::{DealerSocket, PullSocket, PushSocket};
+use sansmq::kind::Sub;
+use sansmq::{ConnectionError, NetworkError, Options, RecvError, SendError, StartError};
 use sansmq_proto::entropy::SeededEntropy;
 use sansmq_tests::fixture::tokio as fixture;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
+
+#[test]
+fn new_outside_a_runtime_panics_with_advice_at_its_caller() {
+    let error = DealerSocket::try_new().unwrap_err();
+    assert!(matches!(error, StartError::NoRuntime("tokio")), "{error}");
+    assert!(
+        error.to_string().starts_with("there is no tokio runtime here: create the socket inside of one"),
+        "{error}"
+    );
+
+    // The hook of the process is called for panics of other tests too.
+    let thread = std::thread::current().id();
+    let panic = Arc::new(Mutex::new(None));
+    let previous = Arc::new(std::panic::take_hook());
+    std::panic::set_hook(Box::new({
+        let (panic, previous) = (Arc::clone(&panic), Arc::clone(&previous));
+        move |info| {
+            if std::thread::current().id() == thread {
+                *panic.lock().unwrap() = info.location().map(|location| location.file().to_owned());
+            } else {
+                previous(info);
+            }
+        }
+    }));
+    let payload = std::panic::catch_unwind(|| DealerSocket::with_options(Options::new())).unwrap_err();
+    std::panic::set_hook(Box::new(move |info| previous(info)));
+    assert_eq!(payload.downcast_ref::<String>(), Some(&error.to_string()));
+    assert_eq!(panic.lock().unwrap().as_deref(), Some(file!()));
+}
 
 #[test]
 fn runtime_without_io_is_an_error_that_names_enable_io() {
@@ -110,8 +139,8 @@ async fn tasks_dropping_their_calls_lose_and_repeat_nothing() {
     const EACH: u32 = 1000;
     const ALL: usize = 8 * EACH as usize;
     for hwm in [1, 2, 7] {
-        let push = fixture::Socket::with_options(Options::<Push>::new().send_hwm(hwm));
-        let pull = fixture::Socket::with_options(Options::<Pull>::new().recv_hwm(hwm));
+        let push = PushSocket::with_options(Options::new().send_hwm(hwm));
+        let pull = PullSocket::with_options(Options::new().recv_hwm(hwm));
         push.connect(pull.bind("tcp://127.0.0.1:*").await.unwrap()).unwrap();
         let counts = Arc::new(Mutex::new(BTreeMap::<u32, u32>::new()));
         let senders =
@@ -126,19 +155,14 @@ async fn tasks_dropping_their_calls_lose_and_repeat_nothing() {
     }
 }
 
-async fn send_with_interruptions(push: fixture::PushSocket, numbers: std::ops::Range<u32>) {
+async fn send_with_interruptions(push: PushSocket, numbers: std::ops::Range<u32>) {
     let mut random = SeededEntropy::new(numbers.start.into());
     for number in numbers {
         while interrupted(push.send(&number.to_be_bytes()), random.below(3)).await.is_none() {}
     }
 }
 
-async fn receive_with_interruptions(
-    pull: fixture::PullSocket,
-    counts: Arc<Mutex<BTreeMap<u32, u32>>>,
-    all: usize,
-    seed: u64,
-) {
+async fn receive_with_interruptions(pull: PullSocket, counts: Arc<Mutex<BTreeMap<u32, u32>>>, all: usize, seed: u64) {
     let mut random = SeededEntropy::new(seed);
     while counts.lock().unwrap().len() < all {
         if let Some(message) = interrupted(pull.recv(), random.below(3)).await {

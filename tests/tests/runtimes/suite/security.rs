@@ -51,8 +51,8 @@ pub(super) const fn no_reason() -> ConnectionError {
 /// Creates a REQ that authenticates with PLAIN and reconnects after [`SOON`].
 pub(super) fn plain_client(name: &str, password: &str) -> ReqSocket {
     let login = Security::plain_client(name.to_owned(), password.to_owned()).unwrap();
-    let options = Options::<Req>::new().security(login).reconnect(SOON, SOON).unwrap();
-    Socket::with_options(options.reconnect_refused(SOON, SOON).unwrap())
+    let options = Options::new().security(login).reconnect(SOON, SOON).unwrap();
+    ReqSocket::with_options(options.reconnect_refused(SOON, SOON).unwrap())
 }
 
 /// Returns the settings of a CURVE client and of its server.
@@ -64,7 +64,7 @@ pub(super) fn curve() -> (Security, Security) {
 pub(super) const SOON: Duration = Duration::from_millis(5);
 
 /// Exchanges one request and one reply.
-pub(super) async fn round_trip(req: &ReqSocket, rep: &RepSocket) {
+pub(super) async fn round_trip(req: &Socket<Req>, rep: &Socket<Rep>) {
     req.send("request").await.unwrap();
     assert_eq!(rep.recv().await.unwrap().body(), "request");
     rep.send("reply").await.unwrap();
@@ -297,7 +297,7 @@ fn cancelled_auth_future_is_dropped_without_lock() {
                 }
             }
         });
-        let router = Socket::with_options(Options::<Router>::new().authenticator(authenticator));
+        let router = RouterSocket::with_options(Options::new().authenticator(authenticator));
         let endpoint = router.bind(ANY).await.unwrap();
         let mut server_monitor = router.monitor();
         assert!(socket.set(router.clone()).is_ok());
@@ -348,7 +348,7 @@ fn connecting_socket_with_domain_needs_authenticator() {
         let router = RouterSocket::new();
         let endpoint: Endpoint = router.bind(ANY).await.unwrap();
         let options = Options::<Dealer>::new().zap_domain("global").unwrap();
-        let dealer: DealerSocket = Socket::in_context(&Context::new(), options);
+        let dealer = DealerSocket::in_context(&Context::new(), options);
         let mut client_monitor = dealer.monitor();
         dealer.connect(endpoint).unwrap();
         assert_eq!(handshake_failure(&mut client_monitor).await, (ConnectionError::NoAuthenticator, true));
@@ -369,7 +369,7 @@ async fn assert_plain_peer_is_closed_silently(endpoint: &Endpoint) {
 fn peer_of_server_without_authenticator_receives_no_error() {
     run(|| async {
         let options = Options::<Rep>::new().security(Security::PlainServer);
-        let rep: RepSocket = Socket::in_context(&Context::new(), options);
+        let rep = RepSocket::in_context(&Context::new(), options);
         let mut server_monitor = rep.monitor();
         let endpoint = rep.bind(ANY).await.unwrap();
         assert_plain_peer_is_closed_silently(&endpoint).await;
@@ -405,7 +405,7 @@ fn curve_server_with_any_key_admits_unknown_client() {
 fn plain_server_with_any_key_refuses_every_client() {
     run(|| async {
         let options = Options::<Rep>::new().security(Security::PlainServer).any_key();
-        let rep: RepSocket = Socket::in_context(&Context::new(), options);
+        let rep = RepSocket::in_context(&Context::new(), options);
         let mut server_monitor = rep.monitor();
         let ann = plain_client("ann", "secret");
         ann.connect(rep.bind(ANY).await.unwrap()).unwrap();
@@ -419,7 +419,7 @@ fn server_without_authenticator_emits_event_per_endpoint() {
         for security in [Security::PlainServer, curve().1] {
             let context = Context::new();
             let options = Options::<Rep>::new().security(security);
-            let rep: RepSocket = Socket::in_context(&context, options);
+            let rep = RepSocket::in_context(&context, options);
             let mut monitor = rep.monitor();
             let bound = rep.bind(ANY).await.unwrap();
             let dialled: Endpoint = free_endpoint().await;

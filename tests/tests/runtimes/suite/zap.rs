@@ -1,6 +1,6 @@
 //! Tests of ZAP handlers (RFC 27): sockets that an application binds to `inproc://zeromq.zap.01`, as with libzmq.
 
-use super::super::fixture::{RepSocket, ReqSocket, RouterSocket, Socket, run, spawn};
+use super::super::fixture::{RepSocket, ReqSocket, Socket, run, spawn};
 use super::security::{SOON, curve, handshake_failure, no_reason, outcome, plain_client, refused, round_trip};
 use super::{ANY, end_reason};
 use sansmq::kind::{Dealer, Pair, Pull, Rep, Req, Router};
@@ -17,7 +17,7 @@ use std::time::Duration;
 /// Creates a PLAIN server without an authenticator of its own, so that a ZAP handler in `context` authenticates its
 /// peers.
 fn server(context: &Context) -> RepSocket {
-    Socket::in_context(context, Options::<Rep>::new().security(Security::PlainServer))
+    RepSocket::in_context(context, Options::new().security(Security::PlainServer))
 }
 
 /// Creates a ZAP handler: a socket that is bound to the endpoint of ZAP handlers.
@@ -40,19 +40,19 @@ fn decide(request: &zap::Request) -> Message {
 }
 
 /// Receives a ZAP request and sends the reply that `answer` returns.
-async fn answer_once(handler: &RepSocket, answer: impl FnOnce(&zap::Request) -> Message) {
+async fn answer_once(handler: &Socket<Rep>, answer: impl FnOnce(&zap::Request) -> Message) {
     let message = handler.recv().await.unwrap();
     handler.send(answer(&zap::Request::read(&message).unwrap())).await.unwrap();
 }
 
 /// Receives a ZAP request at a ROUTER. Returns the envelope, which the reply needs, and the request.
-async fn recv_request(handler: &RouterSocket) -> (Envelope, zap::Request) {
+async fn recv_request(handler: &Socket<Router>) -> (Envelope, zap::Request) {
     let (envelope, message) = Envelope::parse(handler.recv().await.unwrap()).unwrap();
     (envelope, zap::Request::read(&message).unwrap())
 }
 
 /// Asserts that the server accepts a peer with the right password and rejects a peer with a wrong one.
-async fn check(server: &RepSocket) {
+async fn check(server: &Socket<Rep>) {
     let endpoint = server.bind(ANY).await.unwrap();
     let mut server_monitor = server.monitor();
     let ann = plain_client("ann", "secret");
@@ -158,10 +158,10 @@ fn handler_bound_late_or_again_is_used() {
 
 /// Checks that the socket `server` refuses a client with the settings `login` until a handler is bound in `context`, and
 /// refuses the next client when this handler is closed.
-async fn check_handler_is_needed(context: &Context, server: &RepSocket, endpoint: &Endpoint, login: &Security) {
+async fn check_handler_is_needed(context: &Context, server: &Socket<Rep>, endpoint: &Endpoint, login: &Security) {
     let refused_client = async || {
         let options = Options::<Req>::new().security(login.clone()).reconnect(SOON, SOON).unwrap();
-        let client: ReqSocket = Socket::with_options(options);
+        let client = ReqSocket::with_options(options);
         let mut monitor = client.monitor();
         client.connect(endpoint).unwrap();
         for _ in 0..2 {
@@ -206,7 +206,7 @@ fn server_that_dials_needs_a_handler() {
     run(|| async {
         for (login, security) in [(Security::plain_client("ann", "secret").unwrap(), Security::PlainServer), curve()] {
             let context = Context::new();
-            let req: ReqSocket = Socket::with_options(Options::<Req>::new().security(login));
+            let req = ReqSocket::with_options(Options::<Req>::new().security(login));
             let options = Options::<Rep>::new().security(security).reconnect(SOON, SOON).unwrap();
             let server = Socket::in_context(&context, options);
             let mut server_monitor = server.monitor();

@@ -49,7 +49,7 @@ async fn shared_port() -> (RepSocket, PullSocket, RouterSocket, Endpoint) {
 }
 
 /// Sends the message `text` from `push`, and asserts that `pull` receives it.
-async fn assert_delivered(push: &PushSocket, pull: &PullSocket, text: &str) {
+async fn assert_delivered(push: &Socket<Push>, pull: &Socket<Pull>, text: &str) {
     push.send(text).await.unwrap();
     assert_eq!(pull.recv().await.unwrap().body().to_text(), text);
 }
