@@ -153,9 +153,9 @@ macro_rules! socket_types {
         /// ```
         ///
         /// Cheap to clone: all clones are the same socket, and can be used at the same time. The socket closes in the
-        /// background when the last clone is dropped. A function for several types of sockets takes the generic
-        /// [`Socket`], and a function for several runtimes its [`Handle`](sansmq_runtime::Handle): a reference to this
-        /// type dereferences to both.
+        /// background when the last clone is dropped. For functions that accept several types of sockets, a reference to this
+        /// type dereferences to the generic [`Socket`]; for functions that accept several runtimes, `as_ref` returns the
+        /// [`Handle`](sansmq_runtime::Handle).
         #[doc(alias($plain, $zmq))]
         #[derive(Clone)]
         pub struct $name(Socket<$crate::proto::kind::$kind>);
