@@ -118,7 +118,7 @@ struct Host {
 impl Host {
     fn new(security: Security) -> Self {
         let options = Options::<kind::Dealer>::new().security(security).any_key().max_handshake_rate(usize::MAX);
-        let mut socket = Socket::new(options.expect("the rate is not zero"), SystemEntropy);
+        let mut socket = Socket::new(options, SystemEntropy);
         let listener = socket.bind("tcp://*:1".parse().expect("a valid endpoint"));
         Self { socket, listener }
     }

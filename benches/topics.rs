@@ -83,7 +83,7 @@ struct Publisher {
 
 impl Publisher {
     fn new(subscriptions: usize) -> Self {
-        let options = Options::<kind::XPub>::new().max_subscriptions(subscriptions).expect("the limit is not zero");
+        let options = Options::<kind::XPub>::new().max_subscriptions(subscriptions);
         let mut socket = Socket::new(options, SystemEntropy);
         let listener = socket.bind("tcp://server:1".parse().expect("a valid endpoint"));
         let peer = "tcp://peer:1".parse().expect("a valid endpoint");

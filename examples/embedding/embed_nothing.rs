@@ -17,7 +17,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 /// Simulates a DEALER, a ROUTER and their cable for 50 seconds. Returns each event as text, with its simulated time.
 pub(crate) fn simulate() -> Result<Vec<(Instant, String)>, Box<dyn Error>> {
-    let heartbeat = Options::<kind::Dealer>::new().heartbeat(Duration::from_secs(1))?;
+    let heartbeat = Options::<kind::Dealer>::new().heartbeat(Duration::from_secs(1));
     let sockets = [Socket::new(heartbeat, Seeded(1)), Socket::new(Options::<kind::Router>::new(), Seeded(2))];
     let [mut client, mut server] = sockets.map(|socket| End { socket, link: None, arriving: Vec::new() });
     let link_timeout = |end: &End| end.link.as_ref().and_then(|(_, connection)| connection.poll_timeout());

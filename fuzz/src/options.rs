@@ -125,27 +125,25 @@ pub fn options(data: &[u8]) {
 /// Sets an option. An invalid value leaves the options unchanged.
 fn apply<T: Kind>(options: Options<T>, setting: Setting<'_>) -> Options<T> {
     let millis = |millis: u32| Duration::from_millis(millis.into());
-    let before = options.clone();
-    let changed = match setting {
+    match setting {
         Setting::MaxPeers(peers) => options.max_peers(peers.into()),
         Setting::MaxHandshakes(all, each) => options.max_handshakes(all.into(), each.into()),
         Setting::MaxHandshakeRate(rate) => options.max_handshake_rate(rate as usize),
-        Setting::MaxHandshakeBytes(bytes) => Ok(options.max_handshake_bytes(bytes as usize)),
-        Setting::Immediate(immediate) => Ok(options.immediate(immediate)),
-        Setting::FailUnreachable(fail) => Ok(options.fail_unreachable(fail)),
-        Setting::Metadata(name, value) => options.metadata(name, value.to_vec()),
-        Setting::Linger(linger) => Ok(options.linger(linger.map(millis))),
-        Setting::MaxMessageSize(bytes) => Ok(options.max_message_size(bytes as usize)),
-        Setting::MaxSendSize(bytes) => Ok(options.max_send_size(bytes as usize)),
+        Setting::MaxHandshakeBytes(bytes) => options.max_handshake_bytes(bytes as usize),
+        Setting::Immediate(immediate) => options.immediate(immediate),
+        Setting::FailUnreachable(fail) => options.fail_unreachable(fail),
+        Setting::Metadata(name, value) => options.clone().metadata(name, value.to_vec()).unwrap_or(options),
+        Setting::Linger(linger) => options.linger(linger.map(millis)),
+        Setting::MaxMessageSize(bytes) => options.max_message_size(bytes as usize),
+        Setting::MaxSendSize(bytes) => options.max_send_size(bytes as usize),
         Setting::MaxFrames(frames) => options.max_frames(frames.into()),
-        Setting::HandshakeTimeout(timeout) => Ok(options.handshake_timeout(timeout.map(millis))),
-        Setting::AllowLegacy(allow) => Ok(options.allow_legacy_zmtp(allow)),
+        Setting::HandshakeTimeout(timeout) => options.handshake_timeout(timeout.map(millis)),
+        Setting::AllowLegacy(allow) => options.allow_legacy_zmtp(allow),
         // Shorter intervals only take time.
         Setting::Heartbeat(interval) => options.heartbeat(millis(interval.max(100))),
         Setting::Reconnect(first, max) => options.reconnect(millis(first.max(10)), millis(max)),
         Setting::ReconnectRefused(first, max) => options.reconnect_refused(millis(first.max(10)), millis(max)),
-        Setting::NoReconnect => Ok(options.no_reconnect()),
-        Setting::ConnectTimeout(timeout) => Ok(options.connect_timeout(timeout.map(millis))),
-    };
-    changed.unwrap_or(before)
+        Setting::NoReconnect => options.no_reconnect(),
+        Setting::ConnectTimeout(timeout) => options.connect_timeout(timeout.map(millis)),
+    }
 }

@@ -113,12 +113,9 @@ pub fn publisher(data: &[u8]) {
 impl World {
     fn new(scenario: &Scenario) -> Self {
         let limit = if scenario.has_large_limits { 100_000 } else { 1000 };
-        let xpub = Options::<kind::XPub>::new().recv_hwm(0).max_subscriptions(limit).expect("the limit is above zero");
+        let xpub = Options::<kind::XPub>::new().recv_hwm(0).max_subscriptions(limit);
         let options: Options<kind::Any> = match scenario.reports {
-            Reports::None => {
-                let options = Options::<kind::Pub>::new().max_subscriptions(limit);
-                options.expect("the limit is above zero").erase()
-            }
+            Reports::None => Options::<kind::Pub>::new().max_subscriptions(limit).erase(),
             Reports::Changes => xpub.erase(),
             Reports::Verbose => xpub.verbose(true).erase(),
             Reports::Verboser => xpub.verboser(true).erase(),

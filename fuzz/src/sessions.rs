@@ -173,7 +173,7 @@ impl<'a> World<'a> {
         let (client, server) = securities(scenario.mechanism);
         let options = [client, server].map(|security| {
             let options = Options::<kind::Dealer>::new().security(security).authenticate(|_| AuthReply::accept());
-            let with_heartbeats = options.clone().heartbeat(Duration::from_secs(1)).expect("a valid interval");
+            let with_heartbeats = options.clone().heartbeat(Duration::from_secs(1));
             if scenario.has_heartbeats { with_heartbeats } else { options }
         });
         let now = Instant::ORIGIN;

@@ -85,12 +85,11 @@ impl World {
         let sockets = options.map(|options| {
             let peers = at_least_one(scenario.max_peers);
             let handshakes = at_least_one(scenario.max_handshakes);
-            let mut options =
-                options.max_peers(peers).and_then(|options| options.max_handshakes(handshakes, handshakes));
+            let mut options = options.max_peers(peers).max_handshakes(handshakes, handshakes);
             if scenario.handshake_rate > 0 {
-                options = options.and_then(|options| options.max_handshake_rate(scenario.handshake_rate.into()));
+                options = options.max_handshake_rate(scenario.handshake_rate.into());
             }
-            Socket::in_context(&context, options.expect("the limits are above zero").linger(Duration::ZERO))
+            Socket::in_context(&context, options.linger(Duration::ZERO))
         });
         Self { sockets, peers: Vec::new() }
     }

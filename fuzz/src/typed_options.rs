@@ -93,7 +93,7 @@ fn of_any(options: Options<Any>, setting: Typed<'_>) -> Options<Any> {
             Slow::Disconnect => SlowSubscriber::Disconnect,
             Slow::Block => SlowSubscriber::Block,
         }),
-        Typed::MaxSubscriptions(count) => options.clone().max_subscriptions(count.into()).unwrap_or(options),
+        Typed::MaxSubscriptions(count) => options.max_subscriptions(count.into()),
         Typed::MaxSubscriptionSize(bytes) => options.max_subscription_size(bytes.into()),
         _ => options,
     }

@@ -488,9 +488,6 @@ pub enum OptionsError {
     /// The keys or credentials of a security mechanism are invalid.
     #[error(transparent)]
     Security(#[from] SecurityError),
-    /// A number is zero, but the option must be at least 1. The value is the name of the option.
-    #[error("`{0}` must be at least 1")]
-    Zero(&'static str),
     /// The time to live of a heartbeat exceeds 6553.5 s: a PING has a 16-bit count of tenths of a second.
     #[error("the time to live of a heartbeat is at most 6553.5 s")]
     TimeToLive,

@@ -34,11 +34,9 @@ pub(crate) struct Servers {
 pub(crate) fn start<'a>(runtime: RuntimeHandle, report: Rc<Report>, servers: Servers) -> LocalBoxFuture<'a, ()> {
     Box::pin(async move {
         let (servers, next) = (&servers, Rc::new(Cell::new(0)));
-        let echo = runtime.socket(Options::<Router>::new().heartbeat(HEARTBEAT).unwrap());
-        let [steady, beating] = [
-            runtime.socket(Options::<Pull>::new()),
-            runtime.socket(Options::<Pull>::new().heartbeat(HEARTBEAT).unwrap()),
-        ];
+        let echo = runtime.socket(Options::<Router>::new().heartbeat(HEARTBEAT));
+        let [steady, beating] =
+            [runtime.socket(Options::<Pull>::new()), runtime.socket(Options::<Pull>::new().heartbeat(HEARTBEAT))];
         let publisher = runtime.socket(Options::<Pub>::new());
         let bound = [
             echo.bind(ANY).await.unwrap(),
@@ -166,7 +164,7 @@ async fn send_requests(runtime: &RuntimeHandle, report: &Report, server: &Endpoi
 
 /// Returns the options of a REQ that can repeat a request. Without heartbeats it would not notice a stalled connection.
 fn req_options() -> Options<Req> {
-    Options::new().relaxed(true).correlate(true).heartbeat(HEARTBEAT).unwrap()
+    Options::new().relaxed(true).correlate(true).heartbeat(HEARTBEAT)
 }
 
 async fn request(req: &Handle<Req>, number: u64) {
@@ -185,7 +183,7 @@ async fn request(req: &Handle<Req>, number: u64) {
 
 /// Sends to a ROUTER that echoes, through connections that are cut: no echo arrives twice.
 async fn exchange(runtime: &RuntimeHandle, report: &Report, server: &Endpoint) {
-    let dealer = runtime.socket(Options::<Dealer>::new().heartbeat(HEARTBEAT).unwrap());
+    let dealer = runtime.socket(Options::<Dealer>::new().heartbeat(HEARTBEAT));
     dealer.connect(server).unwrap();
     let mut received = Numbers::new();
     for next in 0.. {

@@ -57,7 +57,7 @@ pub(crate) fn feed<'a>(runtime: RuntimeHandle, steady: Endpoint, beating: Endpoi
         let options = || Options::<Push>::new().linger(None);
         let steady_push = runtime.socket(options());
         steady_push.connect(steady).unwrap();
-        let beating_push = runtime.socket(options().heartbeat(HEARTBEAT).unwrap());
+        let beating_push = runtime.socket(options().heartbeat(HEARTBEAT));
         beating_push.connect(beating).unwrap();
         let (sent, commands) = (Cell::new(0), commands());
         let sending = async {

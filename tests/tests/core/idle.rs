@@ -56,7 +56,7 @@ fn heartbeat_takes_three_turns() {
         run(seed, async || {
             Sim::current().disable_faults();
             let (pull, interval) = (Socket::with_options(Options::<Pull>::new()), Duration::from_secs(10));
-            let push = Socket::with_options(Options::<Push>::new().heartbeat(interval).unwrap());
+            let push = Socket::with_options(Options::<Push>::new().heartbeat(interval));
             push.connect(pull.bind("tcp://127.0.0.1:*").await.unwrap()).unwrap();
             let heartbeats = HOUR.as_secs() / interval.as_secs();
             // Three turns per heartbeat: send the PING, answer it, read the PONG. One may be at an edge of the hour.
@@ -75,7 +75,7 @@ fn refused_dial_takes_at_most_five_turns() {
         run(seed, async || {
             Sim::current().disable_faults();
             let wait = Duration::from_secs(10);
-            let push = Socket::with_options(Options::<Push>::new().reconnect(wait, wait).unwrap());
+            let push = Socket::with_options(Options::<Push>::new().reconnect(wait, wait));
             push.connect("tcp://127.0.0.1:1".parse::<Endpoint>().unwrap()).unwrap();
             let before = push.stats().failed_dials;
             let turns = turns_in_an_hour().await;

@@ -131,7 +131,7 @@ fn repeated_subscription_is_cancelled_within_the_bound() {
 #[test]
 fn addresses_of_a_burst_are_forgotten_in_slices() {
     const ADDRESSES: u32 = 150_000;
-    let mut socket = Socket::new(Options::<Pull>::new().max_handshake_rate(10).unwrap(), SeededEntropy::new(1));
+    let mut socket = Socket::new(Options::<Pull>::new().max_handshake_rate(10), SeededEntropy::new(1));
     let listener = socket.bind(endpoint("tcp://*:1"));
     let config = Arc::clone(socket.config());
     let mut accept = |number: u32, now| {

@@ -408,7 +408,7 @@ mod heartbeats {
     async fn python_answers_our_heartbeats() -> Outcome {
         within(async {
             let mut python = Python::start("echo.py", &["REP", "bind", ANY]);
-            let dealer = DealerSocket::with_options(Options::new().heartbeat(Duration::from_millis(200))?);
+            let dealer = DealerSocket::with_options(Options::new().heartbeat(Duration::from_millis(200)));
             let mut monitor = dealer.monitor();
             dealer.connect(python.read_line().await)?;
             ready(&mut monitor).await?;
@@ -467,7 +467,7 @@ mod restarts {
         within(async {
             let mut python = Python::start("echo.py", &["REP", "bind", ANY]);
             let endpoint = python.read_line().await;
-            let dealer = DealerSocket::with_options(Options::new().reconnect(Duration::from_millis(10), SECOND / 10)?);
+            let dealer = DealerSocket::with_options(Options::new().reconnect(Duration::from_millis(10), SECOND / 10));
             let mut monitor = dealer.monitor();
             dealer.connect(&endpoint)?;
             for round in 1..=3 {
@@ -490,7 +490,7 @@ mod restarts {
     #[tokio::test]
     async fn router_gives_python_that_took_the_address_its_own_id() -> Outcome {
         within(async {
-            let options = Options::new().mandatory(true).reconnect(SECOND / 100, SECOND / 10)?;
+            let options = Options::new().mandatory(true).reconnect(SECOND / 100, SECOND / 10);
             let router = RouterSocket::with_options(options);
             let mut monitor = router.monitor();
             let mut endpoint = ANY.to_string();

@@ -93,7 +93,7 @@ mod plain {
             let mut python = Python::start("echo.py", &["ROUTER", "bind", ANY, "PLAIN_SERVER=1"]);
             let address = python.read_line().await;
             let options = Options::new().security(Security::plain_client("ann", "secret")?);
-            let options = options.reconnect(SECOND / 100, SECOND / 10)?.reconnect_refused(SECOND / 100, SECOND / 10)?;
+            let options = options.reconnect(SECOND / 100, SECOND / 10).reconnect_refused(SECOND / 100, SECOND / 10);
             let dealer = DealerSocket::with_options(options);
             let mut monitor = dealer.monitor();
             dealer.connect(&*address)?;
@@ -276,7 +276,7 @@ mod curve {
 
             let options = [&server_options(&server)[..], &heartbeats].concat();
             let mut python = Python::start("publish.py", &arguments(&["PUB", "bind", ANY], &options));
-            let options = Options::new().security(client(&ann, server.public())?).heartbeat(SECOND / 50)?;
+            let options = Options::new().security(client(&ann, server.public())?).heartbeat(SECOND / 50);
             let subscriber = SubSocket::with_options(options);
             subscriber.connect(python.read_line().await)?;
             pubsub::subscribe(&subscriber.erase()).await?;

@@ -70,7 +70,7 @@ async fn long_messages_on_a_slow_link_reach_python() -> Outcome {
 async fn python_stopped_inside_a_message_is_detected() -> Outcome {
     within(async {
         let mut python = Python::start("echo.py", &["REP", "bind", ANY]);
-        let dealer = DealerSocket::with_options(Options::new().heartbeat(Duration::from_millis(200))?);
+        let dealer = DealerSocket::with_options(Options::new().heartbeat(Duration::from_millis(200)));
         let mut monitor = dealer.monitor();
         dealer.connect(python.read_line().await)?;
         ready(&mut monitor).await?;

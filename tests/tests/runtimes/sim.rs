@@ -71,7 +71,7 @@ fn socket_that_never_ends_fails_the_scenario() {
 fn idle_simulation_advances_the_clock_by_hours() {
     run(1, async || {
         let hours = Duration::from_hours(5);
-        let push = Socket::with_options(Options::<Push>::new().reconnect(hours, hours).unwrap());
+        let push = Socket::with_options(Options::<Push>::new().reconnect(hours, hours));
         let endpoint = "tcp://127.0.0.1:1".parse::<Endpoint>().unwrap();
         push.connect(&endpoint).unwrap();
         push.send("delayed").await.unwrap();

@@ -1,7 +1,7 @@
 //! Options for connections: limits on peers and handshakes, reconnects, and messages that notify of connects and
 //! disconnects.
 
-use super::Options;
+use super::{Options, or_no_limit};
 use crate::kind::{Conflate, DisconnectMessage, HelloMessage, HiccupMessage, Kind, Router};
 use crate::message::{Frame, Message};
 use crate::socket::error::OptionsError;
@@ -81,44 +81,39 @@ impl ReconnectStop {
 impl<T: Kind> Options<T> {
     /// Sets the maximum number of peers, including disconnected peers with messages that wait to be received. Further
     /// incoming connections are rejected with [`Event::Rejected`](crate::Event::Rejected); outgoing connections are
-    /// not limited. Default 65 536; libzmq has no limit.
-    ///
-    /// # Errors
-    /// [`OptionsError::Zero`] if `peers` is 0.
-    pub fn max_peers(mut self, peers: usize) -> Result<Self, OptionsError> {
-        self.settings.admission.peers = at_least_one(peers, "max_peers")?;
-        Ok(self)
+    /// not limited. 0: no limit. Default 65 536; libzmq has no limit.
+    #[must_use]
+    pub const fn max_peers(mut self, peers: usize) -> Self {
+        self.settings.admission.peers = or_no_limit(peers);
+        self
     }
 
     /// Sets the maximum number of handshakes in progress on accepted connections: `in_all` for all peers together, and
     /// `per_address` for the peers of one IP address. IPv6 addresses with the same first 64 bits count as one address.
-    /// Default 4096 and 1024; libzmq has no limit.
+    /// 0: no limit. Default 4096 and 1024; libzmq has no limit.
     ///
     /// If a new connection would exceed a limit, the oldest handshake that counts for this limit is evicted, provided
     /// that it began more than a second ago. Otherwise the new connection is rejected. At a port that several sockets
     /// share, 1024 more connections can wait until they are assigned to a socket.
-    ///
-    /// # Errors
-    /// [`OptionsError::Zero`] if a number is 0.
-    pub fn max_handshakes(mut self, in_all: usize, per_address: usize) -> Result<Self, OptionsError> {
-        self.settings.admission.handshakes = at_least_one(in_all, "max_handshakes")?;
-        self.settings.admission.handshakes_per_address = at_least_one(per_address, "max_handshakes")?;
-        Ok(self)
+    #[must_use]
+    pub const fn max_handshakes(mut self, in_all: usize, per_address: usize) -> Self {
+        self.settings.admission.handshakes = or_no_limit(in_all);
+        self.settings.admission.handshakes_per_address = or_no_limit(per_address);
+        self
     }
 
     /// Sets the maximum number of handshakes that one IP address may begin per second. IPv6 addresses with the same
     /// first 64 bits count as one address. After a second without a handshake, the address may begin this number at
-    /// once. Further connections from this address are rejected with [`Event::Rejected`](crate::Event::Rejected).
+    /// once. Further connections from this address are rejected with [`Event::Rejected`](crate::Event::Rejected). 0: no
+    /// limit.
     ///
     /// Default: 1000 for a CURVE server, because each HELLO, even an invalid one, costs computing time; otherwise no
     /// limit. libzmq has no limit. At a port that several sockets share, the rate of the socket that opened the port
     /// applies.
-    ///
-    /// # Errors
-    /// [`OptionsError::Zero`] if `per_second` is 0.
-    pub fn max_handshake_rate(mut self, per_second: usize) -> Result<Self, OptionsError> {
-        self.settings.admission.handshake_rate = Some(at_least_one(per_second, "max_handshake_rate")?);
-        Ok(self)
+    #[must_use]
+    pub const fn max_handshake_rate(mut self, per_second: usize) -> Self {
+        self.settings.admission.handshake_rate = Some(or_no_limit(per_second));
+        self
     }
 
     /// Sets the maximum memory in bytes that the handshakes of all peers together hold: what peers have sent before their
@@ -188,10 +183,6 @@ impl<T: Kind> Options<T> {
         properties.set(name, value);
         Ok(self)
     }
-}
-
-fn at_least_one(count: usize, name: &'static str) -> Result<usize, OptionsError> {
-    if count == 0 { Err(OptionsError::Zero(name)) } else { Ok(count) }
 }
 
 impl<T: Kind> Options<T> {

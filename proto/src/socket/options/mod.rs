@@ -34,9 +34,8 @@ use core::time::Duration;
 ///     .mandatory(true)
 ///     .send_hwm(10_000)
 ///     .linger(Duration::from_secs(1))
-///     .heartbeat(Duration::from_secs(2))?;
+///     .heartbeat(Duration::from_secs(2));
 /// # let _ = options;
-/// # Ok::<(), sansmq_proto::socket::OptionsError>(())
 /// ```
 #[derive(Debug)]
 pub struct Options<T: Kind = Any> {
@@ -97,12 +96,14 @@ pub(crate) struct Backoff {
 }
 
 impl Backoff {
-    fn new(first: Duration, max: Duration, option: &'static str) -> Result<Self, OptionsError> {
-        if first.is_zero() {
-            return Err(OptionsError::ZeroDuration(option));
-        }
-        Ok(Self { first, max: max.max(first) })
+    /// Returns the delays, at least [`SHORTEST`](Self::SHORTEST) each, and `max` at least `first`.
+    fn new(first: Duration, max: Duration) -> Self {
+        let first = first.max(Self::SHORTEST);
+        Self { first, max: max.max(first) }
     }
+
+    // A socket without a delay would dial a closed port in a busy loop.
+    const SHORTEST: Duration = Duration::from_millis(1);
 }
 
 impl<T: Kind> Clone for Options<T> {
@@ -213,18 +214,13 @@ impl<T: Kind> Options<T> {
         self
     }
 
-    /// Sets the maximum number of frames of an incoming message. A peer that sends more is disconnected.
+    /// Sets the maximum number of frames of an incoming message. A peer that sends more is disconnected. 0: no limit.
     ///
     /// Default 16,384; libzmq has no limit.
-    ///
-    /// # Errors
-    /// [`OptionsError::Zero`] if `frames` is 0.
-    pub fn max_frames(mut self, frames: usize) -> Result<Self, OptionsError> {
-        if frames == 0 {
-            return Err(OptionsError::Zero("max_frames"));
-        }
-        self.settings.connection.max_frames = frames;
-        Ok(self)
+    #[must_use]
+    pub const fn max_frames(mut self, frames: usize) -> Self {
+        self.settings.connection.max_frames = or_no_limit(frames);
+        self
     }
 
     /// Sets the time that the greeting and the handshake may take: `HANDSHAKE_IVL`. `None`: no limit. Default 30 s.
@@ -250,9 +246,9 @@ impl<T: Kind> Options<T> {
     }
 
     /// Sends a PING to each peer at this interval, and closes a connection when nothing is received from the peer for
-    /// the same time after a PING: `HEARTBEAT_IVL` and `HEARTBEAT_TIMEOUT`. Off by default. No PING is sent to a peer
-    /// of ZMTP 3.0 or older, because these versions do not have this command. No PING is sent to a DISH either (RFC
-    /// 48).
+    /// the same time after a PING: `HEARTBEAT_IVL` and `HEARTBEAT_TIMEOUT`. `None` or zero: off, the default, as in
+    /// libzmq. No PING is sent to a peer of ZMTP 3.0 or older, because these versions do not have this command. No PING is
+    /// sent to a DISH either (RFC 48).
     ///
     /// A long message may delay the PING that follows it. While this output makes progress, the connection stays open:
     /// each time when the peer's system has acknowledged enough bytes to make room in a full send buffer, the
@@ -263,26 +259,23 @@ impl<T: Kind> Options<T> {
     /// not answer a PING that follows these messages. After its `recv_hwm` is reached, a peer with this crate still
     /// reads about 64 KiB; a libzmq peer reads nothing. Choose an interval that is longer than the pauses between the
     /// `recv` calls of the peer.
-    ///
-    /// # Errors
-    /// [`OptionsError::ZeroDuration`] if the interval is zero.
-    pub fn heartbeat(mut self, interval: Duration) -> Result<Self, OptionsError> {
-        if interval.is_zero() {
-            return Err(OptionsError::ZeroDuration("heartbeat"));
-        }
-        self.settings.connection.heartbeat = Some(HeartbeatConfig { interval, timeout: interval, ttl: 0 });
-        Ok(self)
+    #[must_use]
+    pub fn heartbeat(mut self, interval: impl Into<Option<Duration>>) -> Self {
+        let interval = interval.into().filter(|interval| !interval.is_zero());
+        let config = interval.map(|interval| HeartbeatConfig { interval, timeout: interval, ttl: 0 });
+        self.settings.connection.heartbeat = config;
+        self
     }
 
-    /// Enables heartbeats as [`heartbeat`](Self::heartbeat) does, with a separate timeout and a time to live. The PING
-    /// requests that the *peer* closes the connection when it receives nothing from this socket for `ttl`
+    /// Sets the interval of heartbeats as [`heartbeat`](Self::heartbeat) does, with a separate timeout and a time to live.
+    /// The PING requests that the *peer* closes the connection when it receives nothing from this socket for `ttl`
     /// (`HEARTBEAT_TTL`; rounded down to tenths of a second; zero: no such request).
     ///
     /// `ttl` should be below 65.6 s if the peer may be libzmq, because libzmq converts the received time to
     /// milliseconds in 16 bits.
     ///
     /// # Errors
-    /// [`OptionsError::ZeroDuration`] if the interval or the timeout is zero, [`OptionsError::TimeToLive`] if `ttl` is
+    /// [`OptionsError::ZeroDuration`] if the timeout is zero, [`OptionsError::TimeToLive`] if `ttl` is
     /// above 6553.5 s.
     pub fn heartbeat_with(
         mut self,
@@ -290,48 +283,42 @@ impl<T: Kind> Options<T> {
         timeout: Duration,
         ttl: Duration,
     ) -> Result<Self, OptionsError> {
-        if interval.is_zero() {
-            return Err(OptionsError::ZeroDuration("heartbeat interval"));
-        }
         if timeout.is_zero() {
             return Err(OptionsError::ZeroDuration("heartbeat timeout"));
         }
         let ttl = u16::try_from(ttl.as_millis() / 100).map_err(|_| OptionsError::TimeToLive)?;
-        self.settings.connection.heartbeat = Some(HeartbeatConfig { interval, timeout, ttl });
+        let is_on = !interval.is_zero();
+        self.settings.connection.heartbeat = is_on.then_some(HeartbeatConfig { interval, timeout, ttl });
         Ok(self)
     }
 
     /// Sets the delay before the first dial after a failure or a lost connection, and the maximum delay before later
-    /// dials: `RECONNECT_IVL` and `RECONNECT_IVL_MAX`. A `max` below `first` counts as `first`. The delays after a
-    /// refusal are those of [`reconnect_refused`](Self::reconnect_refused).
+    /// dials: `RECONNECT_IVL` and `RECONNECT_IVL_MAX`. A `first` below 1 millisecond counts as 1 millisecond, and a `max`
+    /// below `first` as `first`. The delays after a refusal are those of [`reconnect_refused`](Self::reconnect_refused).
     ///
     /// The delay doubles with every failure up to `max`, and is shortened by a random part of up to half, so that many
     /// clients do not reconnect at the same time. The delay is reset when a connection has finished its handshake and
     /// lasted longer than the last delay. Default 100 ms to 5 s; libzmq stays at 100 ms, and has no random part if a
     /// maximum is set.
-    ///
-    /// # Errors
-    /// [`OptionsError::ZeroDuration`] if `first` is zero.
-    pub fn reconnect(mut self, first: Duration, max: Duration) -> Result<Self, OptionsError> {
-        self.settings.reconnect = Some(Backoff::new(first, max, "reconnect")?);
-        Ok(self)
+    #[must_use]
+    pub fn reconnect(mut self, first: Duration, max: Duration) -> Self {
+        self.settings.reconnect = Some(Backoff::new(first, max));
+        self
     }
 
     /// Sets the delay before the first dial after a refusal, and the maximum delay before later dials. A refusal is a
     /// failure that time cannot cure ([`ConnectionError::is_temporary`](crate::ConnectionError::is_temporary) returns
     /// false): an ERROR command of the peer with a status other than 300 or 500, an incompatible socket type, or another
-    /// security mechanism. A `max` below `first` counts as `first`.
+    /// security mechanism. A `first` below 1 millisecond counts as 1 millisecond, and a `max` below `first` as `first`.
     ///
     /// The delay doubles, is shortened at random, and is reset as that of [`reconnect`](Self::reconnect). Default 1 s to
     /// 60 s: long enough that many refused clients do not burden a server, and short enough that a client connects
     /// soon after its server was corrected. libzmq never dials again after a refusal; to do the same after an ERROR
     /// command, set [`ReconnectStop::error_received`].
-    ///
-    /// # Errors
-    /// [`OptionsError::ZeroDuration`] if `first` is zero.
-    pub fn reconnect_refused(mut self, first: Duration, max: Duration) -> Result<Self, OptionsError> {
-        self.settings.reconnect_refused = Backoff::new(first, max, "reconnect_refused")?;
-        Ok(self)
+    #[must_use]
+    pub fn reconnect_refused(mut self, first: Duration, max: Duration) -> Self {
+        self.settings.reconnect_refused = Backoff::new(first, max);
+        self
     }
 
     /// Never dials again after a failure or a lost connection. Corresponds to `ZMQ_RECONNECT_IVL` = -1.
@@ -368,7 +355,7 @@ impl<T: Kind> Options<T> {
     where
         T: Sends,
     {
-        self.settings.send_hwm = if messages == 0 { usize::MAX } else { messages };
+        self.settings.send_hwm = or_no_limit(messages);
         self
     }
 }
@@ -384,7 +371,7 @@ impl<T: Kind> Options<T> {
     where
         T: Receives,
     {
-        self.settings.recv_hwm = if messages == 0 { usize::MAX } else { messages };
+        self.settings.recv_hwm = or_no_limit(messages);
         self
     }
 }
@@ -470,10 +457,15 @@ impl Options<Stream> {
     }
 }
 
+/// Returns the limit that an option with the value `limit` sets: 0 stands for no limit.
+const fn or_no_limit(limit: usize) -> usize {
+    if limit == 0 { usize::MAX } else { limit }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kind::Dealer;
+    use crate::kind::{Dealer, Pub};
 
     #[test]
     fn options_reject_values_out_of_range() {
@@ -481,23 +473,57 @@ mod tests {
         assert_eq!(dealer().routing_id("").unwrap_err(), OptionsError::RoutingId(0));
         assert_eq!(dealer().routing_id(alloc::vec![1; 256]).unwrap_err(), OptionsError::RoutingId(256));
         assert!(dealer().routing_id(alloc::vec![1; 255]).is_ok());
-        assert!(dealer().heartbeat(Duration::ZERO).is_err());
         let second = Duration::from_secs(1);
         assert_eq!(
             dealer().heartbeat_with(second, second, Duration::from_secs(6554)).unwrap_err(),
             OptionsError::TimeToLive
         );
-        assert!(dealer().reconnect(Duration::ZERO, second).is_err());
-        assert!(dealer().reconnect_refused(Duration::ZERO, second).is_err());
-        assert!(dealer().max_frames(0).is_err());
-        for [interval, timeout] in [[Duration::ZERO, second], [second, Duration::ZERO]] {
-            assert!(dealer().heartbeat_with(interval, timeout, second).is_err());
-        }
+        let zero = Duration::ZERO;
+        assert_eq!(
+            dealer().heartbeat_with(second, zero, second).unwrap_err(),
+            OptionsError::ZeroDuration("heartbeat timeout")
+        );
         assert_eq!(dealer().zap_domain("").unwrap_err(), OptionsError::Domain(0));
         assert_eq!(dealer().zap_domain("d".repeat(256)).unwrap_err(), OptionsError::Domain(256));
         assert!(dealer().zap_domain("d".repeat(255)).is_ok());
-        assert_eq!(dealer().auth_timeout(Duration::ZERO).unwrap_err(), OptionsError::ZeroDuration("auth_timeout"));
-        let publisher = Options::<crate::kind::Pub>::new();
-        assert_eq!(publisher.max_subscriptions(0).unwrap_err(), OptionsError::Zero("max_subscriptions"));
+    }
+
+    #[test]
+    fn zero_stands_for_no_limit_or_for_off() {
+        let settings = Options::<Pub>::new()
+            .send_hwm(0)
+            .max_frames(0)
+            .max_peers(0)
+            .max_handshakes(0, 0)
+            .max_handshake_rate(0)
+            .max_subscriptions(0)
+            .heartbeat(Duration::from_secs(1))
+            .heartbeat(Duration::ZERO)
+            .settings;
+        let AdmissionLimits { peers, handshakes, handshakes_per_address, handshake_rate, .. } = settings.admission;
+        let limits = [
+            settings.send_hwm,
+            settings.connection.max_frames,
+            peers,
+            handshakes,
+            handshakes_per_address,
+            handshake_rate.unwrap(),
+            settings.publishing.max_subscriptions,
+        ];
+        assert_eq!(limits, [usize::MAX; 7]);
+        assert!(settings.connection.heartbeat.is_none());
+        let (zero, second) = (Duration::ZERO, Duration::from_secs(1));
+        let settings = Options::<Dealer>::new().heartbeat_with(zero, second, second).unwrap().settings;
+        assert!(settings.connection.heartbeat.is_none());
+    }
+
+    #[test]
+    fn delays_before_a_dial_are_never_zero() {
+        let (zero, second) = (Duration::ZERO, Duration::from_secs(1));
+        let settings = Options::<Dealer>::new().reconnect(zero, zero).reconnect_refused(zero, second).settings;
+        let Backoff { first, max } = settings.reconnect.unwrap();
+        assert_eq!([first, max], [Duration::from_millis(1); 2]);
+        let Backoff { first, max } = settings.reconnect_refused;
+        assert_eq!((first, max), (Duration::from_millis(1), second));
     }
 }

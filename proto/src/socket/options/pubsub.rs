@@ -1,9 +1,8 @@
 //! Options of publishers and subscribers.
 
-use super::Options;
+use super::{Options, or_no_limit};
 use crate::kind::{FiltersByPrefix, Kind, Publishes, XPub, XSub};
 use crate::message::Frame;
-use crate::socket::error::OptionsError;
 
 /// Policy of a publisher for a message to a subscriber if the outgoing queue for this subscriber is full (`send_hwm`).
 /// Other subscribers are affected only by [`Block`](Self::Block). Every dropped message is counted and reported by
@@ -108,19 +107,14 @@ impl<T: Kind> Options<T> {
     /// Sets the maximum number of subscriptions, or of joined groups, per peer. The total length of a peer's subscribed
     /// prefixes is limited too: to 256 bytes times this number. A peer that exceeds one of the two limits is
     /// disconnected with [`ConnectionError::TooManySubscriptions`](crate::ConnectionError::TooManySubscriptions).
-    /// Default 100 000; libzmq has no limit.
-    ///
-    /// # Errors
-    /// [`OptionsError::Zero`] if `subscriptions` is 0.
-    pub fn max_subscriptions(mut self, subscriptions: usize) -> Result<Self, OptionsError>
+    /// 0: no limit. Default 100 000; libzmq has no limit.
+    #[must_use]
+    pub const fn max_subscriptions(mut self, subscriptions: usize) -> Self
     where
         T: Publishes,
     {
-        if subscriptions == 0 {
-            return Err(OptionsError::Zero("max_subscriptions"));
-        }
-        self.settings.publishing.max_subscriptions = subscriptions;
-        Ok(self)
+        self.settings.publishing.max_subscriptions = or_no_limit(subscriptions);
+        self
     }
 
     /// Sets the maximum length of a prefix to which a peer subscribes, in bytes. The limit bounds the time for which

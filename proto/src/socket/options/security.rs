@@ -98,19 +98,14 @@ impl<T: Kind> Options<T> {
 
     /// Sets the time that the authentication of a peer may take. When it expires, the peer is rejected with a temporary
     /// error, after which the peer can connect again. Default 10 s. `handshake_timeout`, which limits the whole
-    /// handshake, applies too.
-    ///
-    /// # Errors
-    /// [`OptionsError::ZeroDuration`] if the timeout is zero.
-    pub fn auth_timeout(mut self, timeout: Duration) -> Result<Self, OptionsError>
+    /// handshake, applies too. `None`: no other limit than that.
+    #[must_use]
+    pub fn auth_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self
     where
         T: Zmtp,
     {
-        if timeout.is_zero() {
-            return Err(OptionsError::ZeroDuration("auth_timeout"));
-        }
-        self.settings.connection.auth_timeout = timeout;
-        Ok(self)
+        self.settings.connection.auth_timeout = timeout.into().unwrap_or(Duration::MAX);
+        self
     }
 }
 

@@ -101,7 +101,7 @@ fn manual_xpub_returns_effects_of_its_subscriptions() {
 
 #[test]
 fn xpub_keeps_effects_before_an_error() {
-    let mut fixture = Fixture::new(&Options::<XPub>::new().max_subscriptions(1).unwrap());
+    let mut fixture = Fixture::new(&Options::<XPub>::new().max_subscriptions(1));
     let (effects, outcome) = fixture.message(Message::from(["\x01a", "\x01b"]));
     assert_eq!(outcome, Err(ConnectionError::TooManySubscriptions { limit: 1 }));
     assert_eq!(effects, Effects::READABLE | Effects::PEERS_CHANGED);

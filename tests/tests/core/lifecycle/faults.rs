@@ -53,7 +53,7 @@ impl FaultPlan {
         // Without lost connections, the handshake timeout is disabled as well: it could expire on one side after the
         // other side has completed the handshake and begun to send, and those messages would be lost.
         let options = if self.loses_connections() { options } else { options.handshake_timeout(None) };
-        if self.heartbeats { options.heartbeat(ms(1500)).unwrap() } else { options }
+        if self.heartbeats { options.heartbeat(ms(1500)) } else { options }
     }
 
     /// Causes a random fault at one of the sockets `nodes`, or advances the clock.

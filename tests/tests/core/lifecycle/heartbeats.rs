@@ -38,7 +38,7 @@ fn full_receiver_answers_pings_and_detects_a_close() {
     for_seeds(10, |seed| {
         let mut net = Net::seeded(seed).chunks(1..=99);
         let pull = bound(&mut net, pull().recv_hwm(1));
-        let push = connected(&mut net, push().heartbeat(ms(500)).unwrap());
+        let push = connected(&mut net, push().heartbeat(ms(500)));
         for number in 0..100 {
             net[push].send(format!("{number}")).unwrap();
         }
@@ -73,7 +73,7 @@ fn unanswered_connect_times_out() {
 #[test]
 fn heartbeat_detects_a_frozen_peer_and_reconnects() {
     for_seeds(30, |seed| {
-        let with_heartbeat = || Options::<Dealer>::new().heartbeat(ms(500)).unwrap();
+        let with_heartbeat = || Options::<Dealer>::new().heartbeat(ms(500));
         let mut net = Net::seeded(seed).chunks(1..=9).latency(ms(0)..=ms(30));
         let server = bound(&mut net, with_heartbeat());
         let client = connected(&mut net, with_heartbeat());
@@ -112,7 +112,7 @@ fn ping_ttl_ends_the_connection_on_the_passive_side() {
 #[test]
 fn backpressure_does_not_cause_a_heartbeat_timeout() {
     let mut net = Net::seeded(1).capacity(500);
-    let with_heartbeat = || Options::<Dealer>::new().heartbeat(ms(500)).unwrap();
+    let with_heartbeat = || Options::<Dealer>::new().heartbeat(ms(500));
     let slow = bound(&mut net, with_heartbeat().recv_hwm(1));
     let client = connected(&mut net, with_heartbeat());
     net.settle();
@@ -164,7 +164,7 @@ fn long_message_on_a_slow_link_is_not_cut_by_own_heartbeat() {
 #[test]
 fn several_long_messages_on_a_slow_link_all_arrive() {
     let mut net = slow_net(1, 1_800_000);
-    let (pull, push) = (bound(&mut net, pull()), connected(&mut net, push().heartbeat(s(2)).unwrap()));
+    let (pull, push) = (bound(&mut net, pull()), connected(&mut net, push().heartbeat(s(2))));
     net.settle();
     for _ in 0..3 {
         net[push].send(vec![1; 30_000_000]).unwrap();
@@ -222,7 +222,7 @@ fn peer_stopped_inside_a_long_message_is_detected() {
 #[test]
 fn round_trip_is_measured_from_the_departure_of_the_ping() {
     let mut net = slow_net(1, 4 << 20);
-    let with_heartbeat = Options::<Dealer>::new().heartbeat(s(2)).unwrap();
+    let with_heartbeat = Options::<Dealer>::new().heartbeat(s(2));
     let (server, client) = (bound(&mut net, Options::<Dealer>::new()), connected(&mut net, with_heartbeat));
     net.settle();
     net[client].send(vec![1; 24 << 20]).unwrap();

@@ -102,7 +102,7 @@ fn trace_has_timestamps_and_is_deterministic() {
 #[test]
 fn trace_keeps_the_last_300_lines() {
     let mut net = Net::seeded(1);
-    connected(&mut net, push().reconnect(ms(100), ms(100)).unwrap());
+    connected(&mut net, push().reconnect(ms(100), ms(100)));
     net.advance(s(3600));
     let times: Vec<f64> = net.trace().map(|line| line.split_whitespace().next().unwrap().parse().unwrap()).collect();
     assert_eq!(times.len(), 300);

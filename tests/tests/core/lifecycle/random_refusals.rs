@@ -135,7 +135,7 @@ impl Scene {
             Refusal::RoutingIdTaken => server(Options::<Router>::new(), &own, &is_undecided),
             Refusal::PairInUse(SocketType::Pair) => server(Options::<Pair>::new(), &own, &is_undecided),
             Refusal::PairInUse(_) => server(Options::<Channel>::new(), &own, &is_undecided),
-            Refusal::MaxPeers => server(Options::<Pull>::new().max_peers(1).unwrap(), &own, &is_undecided),
+            Refusal::MaxPeers => server(Options::<Pull>::new().max_peers(1), &own, &is_undecided),
             _ => server(Options::<Pull>::new(), &own, &is_undecided),
         };
         let accepting = faults.configure(accepting);
@@ -311,8 +311,8 @@ fn server<T: Zmtp>(options: Options<T>, security: &Security, is_undecided: &Arc<
 
 /// Adds security settings and the maximum delays between dials to the options of a client.
 fn client<T: Zmtp>(options: Options<T>, security: &Security) -> Options<Any> {
-    let options = options.security(security.clone()).reconnect(ms(100), CEILINGS[0]).unwrap();
-    options.reconnect_refused(s(1), CEILINGS[1]).unwrap().erase()
+    let options = options.security(security.clone()).reconnect(ms(100), CEILINGS[0]);
+    options.reconnect_refused(s(1), CEILINGS[1]).erase()
 }
 
 #[test]

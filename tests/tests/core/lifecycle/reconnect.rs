@@ -15,7 +15,7 @@ fn backoff_doubles_up_to_the_cap_with_jitter() {
     let mut second = Vec::new();
     for_seeds(50, |seed| {
         let mut net = Net::seeded(seed);
-        let push = connected(&mut net, push().reconnect(ms(100), ms(1000)).unwrap());
+        let push = connected(&mut net, push().reconnect(ms(100), ms(1000)));
         net.advance(s(20));
         let waits = waits(&mut net, push);
         assert!(waits.len() > 20, "the socket must keep dialling");
@@ -117,7 +117,7 @@ fn refused_dial_is_repeated_with_longer_pauses_to_a_minute() {
 #[test]
 fn refusals_and_failed_dials_have_separate_pauses() {
     let mut net = Net::seeded(1);
-    let options = push().reconnect(ms(100), s(5)).unwrap().reconnect_refused(s(1), s(10)).unwrap();
+    let options = push().reconnect(ms(100), s(5)).reconnect_refused(s(1), s(10));
     let dialler = connected(&mut net, options);
     net.advance(s(60));
     assert!(waits(&mut net, dialler).last().unwrap().unwrap() > s(2));

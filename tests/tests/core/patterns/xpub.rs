@@ -307,7 +307,7 @@ fn peer_with_too_many_subscriptions_is_disconnected() {
         [["a", "b", "c", "d", "e"].map(str::to_owned), ["a", "b", "c", "d", "e"].map(|topic| topic.repeat(300))]
     {
         let mut net = net();
-        let options = xpub().max_subscriptions(4).unwrap();
+        let options = xpub().max_subscriptions(4);
         let (publisher, [greedy, modest]) = star(&mut net, options, [xsub().no_reconnect(), xsub()]);
         let long = topics[0].len() > 1;
         let fits = if long { 3 } else { 4 };

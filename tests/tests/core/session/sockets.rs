@@ -29,7 +29,7 @@ fn extreme_options_and_clock_jumps_are_harmless() {
     let (shortest, longest) = (Duration::from_nanos(1), Duration::MAX);
     for (first, max) in [(longest, longest), (shortest, longest), (shortest, shortest)] {
         let options = Options::<Dealer>::new().linger(longest).handshake_timeout(longest).connect_timeout(longest);
-        let options = options.heartbeat(longest).unwrap().reconnect(first, max).unwrap().send_hwm(usize::MAX);
+        let options = options.heartbeat(longest).reconnect(first, max).send_hwm(usize::MAX);
         let mut socket = Socket::new(options.recv_hwm(usize::MAX).max_message_size(usize::MAX), SeededEntropy::new(1));
         let mut now = Instant::ORIGIN;
         let pipe = socket.connect("tcp://a:1".parse().unwrap(), now).unwrap();

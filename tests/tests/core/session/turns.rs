@@ -17,7 +17,7 @@ use std::time::Duration;
 /// Creates the session of a PULL that has completed its handshake with a PUSH, and the stream of this session.
 /// `heartbeat` is the time between two heartbeats of the PULL.
 fn ready_session(heartbeat: Duration) -> (Session, TestStream) {
-    let mut session = pull_session(&Options::new().heartbeat(heartbeat).unwrap());
+    let mut session = pull_session(&Options::new().heartbeat(heartbeat));
     let mut stream = TestStream { input: greeting_and_ready("PUSH").into(), ..TestStream::default() };
     turn(&mut session, &mut stream, Instant::ORIGIN).unwrap();
     assert!(session.connection().peer().is_some());

@@ -49,7 +49,7 @@ fn silent_connections_are_limited_and_honest_peers_served() {
     const SILENT: usize = 2000;
     const ALLOWED: usize = 100;
     on_each_runtime(async |handle| {
-        let mut target = Target::new(handle, Options::new().max_handshakes(2 * ALLOWED, ALLOWED).unwrap()).await;
+        let mut target = Target::new(handle, Options::new().max_handshakes(2 * ALLOWED, ALLOWED)).await;
         target.hold_open(SILENT, vec![]).await;
         target.serve_new_client(handle, Options::new()).await;
         let (stats, observed) = (target.router.stats(), &target.observed);

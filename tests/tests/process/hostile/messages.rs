@@ -72,7 +72,7 @@ fn endless_message_is_rejected_by_frame_count_or_size() {
     let size = ConnectionError::TooLarge { size: 5 << 20, limit: LIMIT as u64 };
     on_each_runtime(async move |handle| {
         let endless = [(vec![], &frames), (vec![7; 100], &frames), (vec![7; 1 << 20], &size)];
-        let mut target = Target::new(handle, Options::new().max_message_size(LIMIT).max_frames(4096).unwrap()).await;
+        let mut target = Target::new(handle, Options::new().max_message_size(LIMIT).max_frames(4096)).await;
         for (body, reason) in endless {
             let streams = target.serve_during(move |at| {
                 let mut streams = connect_all(at, EACH, &dealer(b""));

@@ -17,7 +17,7 @@ fn invalid_curve_hellos_are_limited_by_handshake_rate() {
         let (server, client) = (KeyPair::random(), KeyPair::random());
         let security = Security::curve_client(client, *server.public()).unwrap();
         let honest = || Options::<Dealer>::new().security(security.clone());
-        let options = Options::<Router>::new().max_handshake_rate(RATE).unwrap();
+        let options = Options::<Router>::new().max_handshake_rate(RATE);
         let options = options.security(Security::curve_server(server)).any_key();
         let mut target = Target::with_client(handle, options, honest()).await;
         // A HELLO that is valid except for its box: the most expensive one without the key.
@@ -64,7 +64,7 @@ fn silent_ipc_peers_are_evicted_for_honest_peers() {
     on_each_runtime(async |handle| {
         let directory = Directory::new();
         let path = directory.socket();
-        let mut target = Target::new(handle, Options::<Router>::new().max_handshakes(ALLOWED, 1).unwrap()).await;
+        let mut target = Target::new(handle, Options::<Router>::new().max_handshakes(ALLOWED, 1)).await;
         let endpoint = target.router.bind(directory.endpoint().as_str()).await.unwrap();
         let streams =
             target.serve_during(move |_| [(); 4 * ALLOWED].map(|()| UnixStream::connect(&path).unwrap())).await;

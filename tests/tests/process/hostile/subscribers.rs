@@ -23,7 +23,7 @@ struct Fixture<T: Publishes + Sends> {
 
 impl<T: Publishes + Sends> Fixture<T> {
     async fn new(handle: &RuntimeHandle, options: Options<T>) -> Self {
-        let publisher = handle.socket(options.max_subscriptions(LIMIT).unwrap());
+        let publisher = handle.socket(options.max_subscriptions(LIMIT));
         let subscriber = handle.socket(Options::<Sub>::new());
         let at = publisher.bind(ANY).await.unwrap();
         subscriber.subscribe("honest").unwrap();

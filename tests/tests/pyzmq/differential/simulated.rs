@@ -154,7 +154,7 @@ pub(crate) fn options(spec: &Spec) -> Options<kind::Any> {
         other => Options::of(other),
     };
     let interval = Duration::from_millis(10);
-    let options = options.immediate(on(Switch::Immediate)).reconnect(interval, interval).unwrap();
+    let options = options.immediate(on(Switch::Immediate)).reconnect(interval, interval);
     match spec.hwm {
         Some(hwm) => options.send_hwm(hwm).recv_hwm(hwm),
         None => options,

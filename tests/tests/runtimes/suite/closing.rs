@@ -62,7 +62,7 @@ fn flush_waits_for_connection_and_ignores_later_messages() {
     run(|| async {
         let endpoint = free_endpoint().await;
         let push = Socket::with_options(
-            Options::<Push>::new().reconnect(Duration::from_millis(10), Duration::from_millis(20)).unwrap(),
+            Options::<Push>::new().reconnect(Duration::from_millis(10), Duration::from_millis(20)),
         );
         push.flush().await;
         push.connect(&endpoint).unwrap();

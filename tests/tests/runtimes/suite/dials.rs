@@ -50,8 +50,8 @@ impl Impostor {
 }
 
 fn dealer(security: Security) -> Socket<Dealer> {
-    let options = Options::<Dealer>::new().security(security).reconnect(SOON, SOON).unwrap();
-    Socket::with_options(options.reconnect_refused(SOON, SOON).unwrap().max_message_size(1000))
+    let options = Options::<Dealer>::new().security(security).reconnect(SOON, SOON);
+    Socket::with_options(options.reconnect_refused(SOON, SOON).max_message_size(1000))
 }
 
 /// Connects a DEALER to a peer that answers with `bytes`, and then to a good ROUTER at the same endpoint. Asserts that
@@ -207,7 +207,7 @@ fn connect_and_wait_returns_peer_or_typed_reason() {
 fn unreachable_socket_fails_at_once_until_a_peer_is_ready() {
     run(|| async {
         let endpoint = super::free_endpoint().await;
-        let options = Options::<Dealer>::new().reconnect(SOON, SOON).unwrap().fail_unreachable(true);
+        let options = Options::<Dealer>::new().reconnect(SOON, SOON).fail_unreachable(true);
         let dealer = Socket::with_options(options);
         let sends = spawn({
             let dealer = dealer.clone();
@@ -262,7 +262,7 @@ fn failing_dials_name_each_reason_until_the_peer_is_ready() {
 fn request_of_failing_dial_waits_and_lost_request_names_its_cause() {
     run(|| async {
         let impostor = Impostor::bind().await;
-        let options = Options::<Req>::new().reconnect(SOON, SOON).unwrap().reconnect_refused(SOON, SOON).unwrap();
+        let options = Options::<Req>::new().reconnect(SOON, SOON).reconnect_refused(SOON, SOON);
         let req = Socket::with_options(options);
         let mut monitor = req.monitor();
         req.connect(&impostor.endpoint).unwrap();

@@ -126,7 +126,7 @@ fn connect_after_disconnect_from_one_name_connects_again() {
 fn full_socket_refuses_inproc_connection_until_it_has_room() {
     run(|| async {
         let endpoint = unique_endpoint();
-        let pull = Socket::with_options(Options::<Pull>::new().max_peers(1).unwrap());
+        let pull = Socket::with_options(Options::<Pull>::new().max_peers(1));
         pull.bind(&endpoint).await.unwrap();
         let first = PushSocket::new();
         first.connect(&endpoint).unwrap();
@@ -134,7 +134,7 @@ fn full_socket_refuses_inproc_connection_until_it_has_room() {
         assert_eq!(pull.recv().await.unwrap().body(), "first");
 
         let short = Duration::from_millis(10);
-        let second = Socket::with_options(Options::<Push>::new().reconnect(short, short).unwrap());
+        let second = Socket::with_options(Options::<Push>::new().reconnect(short, short));
         let (mut rejections, mut failures) = (pull.monitor(), second.monitor());
         second.connect(&endpoint).unwrap();
         let failure = failures.find(|event| match event {
@@ -386,7 +386,7 @@ fn incompatible_peer_is_dialled_again_until_it_fits() {
     run(|| async {
         let (endpoint, pull) = (unique_endpoint(), PullSocket::new());
         let soon = Duration::from_millis(5);
-        let dealer = Socket::with_options(Options::<Dealer>::new().reconnect_refused(soon, soon).unwrap());
+        let dealer = Socket::with_options(Options::<Dealer>::new().reconnect_refused(soon, soon));
         let mut monitor = dealer.monitor();
         pull.bind(&endpoint).await.unwrap();
         dealer.connect(&endpoint).unwrap();

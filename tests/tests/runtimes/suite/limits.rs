@@ -23,8 +23,8 @@ async fn refuse_message(
     (refused, reason): (Message, &str),
     bind_push: bool,
 ) {
-    let push = Socket::with_options(push.reconnect(SOON, SOON).unwrap());
-    let pull = Socket::with_options(pull.reconnect(SOON, SOON).unwrap());
+    let push = Socket::with_options(push.reconnect(SOON, SOON));
+    let pull = Socket::with_options(pull.reconnect(SOON, SOON));
     let (mut push_monitor, mut pull_monitor) = (push.monitor(), pull.monitor());
     if bind_push {
         pull.connect(push.bind(ANY).await.unwrap()).unwrap();
@@ -60,7 +60,7 @@ fn sender_receives_limit_that_refused_its_message() {
             refuse_message((Options::new(), limited()), (frames, reason), bind_push).await;
 
             let frames = Message::from_frames(vec!["frame"; 4]).unwrap();
-            let pull = Options::<Pull>::new().max_frames(3).unwrap();
+            let pull = Options::<Pull>::new().max_frames(3);
             refuse_message((Options::new(), pull), (frames, "at most 3 frames"), bind_push).await;
         }
     });
@@ -72,7 +72,7 @@ fn encrypted_message_is_refused_with_its_reason() {
         let mut entropy = SeededEntropy::new(1);
         let [server, client] = [(); 2].map(|()| KeyPair::generate(&mut entropy));
         let login = Security::curve_client(client, *server.public()).unwrap();
-        let pull = limited().security(Security::curve_server(server)).any_key().max_frames(3).unwrap();
+        let pull = limited().security(Security::curve_server(server)).any_key().max_frames(3);
         let frames = Message::from_frames(vec!["frame"; 4]).unwrap();
         refuse_message((Options::new().security(login), pull), (frames, "at most 3 frames"), false).await;
     });

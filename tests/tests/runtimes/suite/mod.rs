@@ -152,7 +152,7 @@ fn connect_before_bind_loses_no_message() {
     run(|| async {
         let endpoint = free_endpoint().await;
         let push = Socket::with_options(
-            Options::<Push>::new().reconnect(Duration::from_millis(10), Duration::from_millis(20)).unwrap(),
+            Options::<Push>::new().reconnect(Duration::from_millis(10), Duration::from_millis(20)),
         );
         let mut monitor = push.monitor();
         push.connect(&endpoint).unwrap();

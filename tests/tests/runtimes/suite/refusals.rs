@@ -33,7 +33,7 @@ async fn refuse_then_accept<S: Kind, C: Zmtp>(
     first.send("first").await.unwrap();
     assert_eq!(server.recv().await.unwrap().body(), "first");
 
-    let second = Socket::in_context(&context, client().reconnect(SOON, SOON).unwrap()).erase();
+    let second = Socket::in_context(&context, client().reconnect(SOON, SOON)).erase();
     let mut monitor = second.monitor();
     second.connect(&endpoint).unwrap();
     for number in 0..20 {
@@ -117,7 +117,7 @@ fn curve_client_receives_temporary_denial_as_reason() {
         };
         let security = Security::curve_server(server_keys);
         let router = Socket::with_options(Options::<Router>::new().security(security).authenticate(first_later));
-        let dealer = Socket::with_options(Options::<Dealer>::new().security(login).reconnect(SOON, SOON).unwrap());
+        let dealer = Socket::with_options(Options::<Dealer>::new().security(login).reconnect(SOON, SOON));
         let mut monitor = dealer.monitor();
         dealer.connect(router.bind(ANY).await.unwrap()).unwrap();
         dealer.send("hello").await.unwrap();

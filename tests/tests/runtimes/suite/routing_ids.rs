@@ -12,8 +12,7 @@ fn router_gives_another_peer_at_an_endpoint_its_own_id() {
         for at in [ANY.parse().unwrap(), unique_endpoint()] {
             let named = |id: &str| Socket::with_options(Options::<Dealer>::new().routing_id(id).unwrap());
             let delay = Duration::from_millis(1);
-            let router =
-                Socket::with_options(Options::<Router>::new().mandatory(true).reconnect(delay, delay).unwrap());
+            let router = Socket::with_options(Options::<Router>::new().mandatory(true).reconnect(delay, delay));
             let mut monitor = router.monitor();
             let ann = named("ann");
             let endpoint = ann.bind(&at).await.unwrap();

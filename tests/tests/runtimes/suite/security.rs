@@ -51,8 +51,8 @@ pub(super) const fn no_reason() -> ConnectionError {
 /// Creates a REQ that authenticates with PLAIN and reconnects after [`SOON`].
 pub(super) fn plain_client(name: &str, password: &str) -> ReqSocket {
     let login = Security::plain_client(name.to_owned(), password.to_owned()).unwrap();
-    let options = Options::new().security(login).reconnect(SOON, SOON).unwrap();
-    ReqSocket::with_options(options.reconnect_refused(SOON, SOON).unwrap())
+    let options = Options::new().security(login).reconnect(SOON, SOON);
+    ReqSocket::with_options(options.reconnect_refused(SOON, SOON))
 }
 
 /// Returns the settings of a CURVE client and of its server.
@@ -264,7 +264,7 @@ fn auth_timeout_is_a_temporary_error() {
     run(|| async {
         let never = Authenticator::from_async(|_| pending());
         let options = Options::<Rep>::new().security(Security::PlainServer).authenticator(never);
-        let rep = Socket::with_options(options.auth_timeout(Duration::from_millis(20)).unwrap());
+        let rep = Socket::with_options(options.auth_timeout(Duration::from_millis(20)));
         let ann = plain_client("ann", "secret");
         let (mut client_monitor, mut server_monitor) = (ann.monitor(), rep.monitor());
         ann.connect(rep.bind(ANY).await.unwrap()).unwrap();

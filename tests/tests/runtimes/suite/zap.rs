@@ -160,7 +160,7 @@ fn handler_bound_late_or_again_is_used() {
 /// refuses the next client when this handler is closed.
 async fn check_handler_is_needed(context: &Context, server: &Socket<Rep>, endpoint: &Endpoint, login: &Security) {
     let refused_client = async || {
-        let options = Options::<Req>::new().security(login.clone()).reconnect(SOON, SOON).unwrap();
+        let options = Options::<Req>::new().security(login.clone()).reconnect(SOON, SOON);
         let client = ReqSocket::with_options(options);
         let mut monitor = client.monitor();
         client.connect(endpoint).unwrap();
@@ -207,7 +207,7 @@ fn server_that_dials_needs_a_handler() {
         for (login, security) in [(Security::plain_client("ann", "secret").unwrap(), Security::PlainServer), curve()] {
             let context = Context::new();
             let req = ReqSocket::with_options(Options::<Req>::new().security(login));
-            let options = Options::<Rep>::new().security(security).reconnect(SOON, SOON).unwrap();
+            let options = Options::<Rep>::new().security(security).reconnect(SOON, SOON);
             let server = Socket::in_context(&context, options);
             let mut server_monitor = server.monitor();
             server.connect(req.bind(ANY).await.unwrap()).unwrap();
@@ -314,7 +314,7 @@ fn silent_handler_causes_temporary_error() {
         let context = Context::new();
         let _silent = handler(&context, Options::<Rep>::new()).await;
         let options = Options::<Rep>::new().security(Security::PlainServer);
-        let server = Socket::in_context(&context, options.auth_timeout(Duration::from_millis(20)).unwrap());
+        let server = Socket::in_context(&context, options.auth_timeout(Duration::from_millis(20)));
         let ann = plain_client("ann", "secret");
         let mut monitor = ann.monitor();
         ann.connect(server.bind(ANY).await.unwrap()).unwrap();
@@ -371,7 +371,7 @@ fn concurrent_zap_replies_match_requests_in_any_order() {
         for number in 0..MANY {
             let login = Security::plain_client(format!("user {number}"), "secret").unwrap();
             let options = Options::<Req>::new().security(login).routing_id(format!("user {number}")).unwrap();
-            let req = Socket::with_options(options.reconnect(SOON, SOON).unwrap());
+            let req = Socket::with_options(options.reconnect(SOON, SOON));
             req.connect(&endpoint).unwrap();
             users.push(req);
         }

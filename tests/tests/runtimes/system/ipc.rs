@@ -123,7 +123,7 @@ fn connect_before_bind_reports_reason_and_loses_nothing() {
     run(|| async {
         let dir = TempDir::new();
         let push = Socket::with_options(
-            Options::<Push>::new().reconnect(Duration::from_millis(10), Duration::from_millis(20)).unwrap(),
+            Options::<Push>::new().reconnect(Duration::from_millis(10), Duration::from_millis(20)),
         );
         let mut monitor = push.monitor();
         push.connect(dir.endpoint()).unwrap();

@@ -169,7 +169,7 @@ fn unknown_resource_is_rejected_after_timeout_and_retried() {
         pull.bind(with_resource(&port, "pull")).await.unwrap();
         let mut monitors = [rep.monitor(), pull.monitor()];
 
-        let options = || Options::<Dealer>::new().reconnect(SHORT, SHORT).unwrap();
+        let options = || Options::<Dealer>::new().reconnect(SHORT, SHORT);
         let (to_unknown, unnamed) = (Socket::with_options(options()), Socket::with_options(options()));
         let mut monitor = to_unknown.monitor();
         to_unknown.connect(with_resource(&port, "unknown")).unwrap();
@@ -230,7 +230,7 @@ fn invalid_peers_at_shared_port_are_rejected_with_reason() {
 #[test]
 fn full_socket_at_shared_port_rejects_connection_once() {
     run(|| async {
-        let options = Options::<Pull>::new().max_peers(1).unwrap().handshake_timeout(Duration::from_secs(10));
+        let options = Options::<Pull>::new().max_peers(1).handshake_timeout(Duration::from_secs(10));
         let full = Socket::with_options(options);
         let port = without_resource(&full.bind("tcp://127.0.0.1:*/full").await.unwrap());
         let other = PullSocket::new();
@@ -280,7 +280,7 @@ fn full_socket_at_shared_port_rejects_connection_once() {
 #[test]
 fn handshake_rate_limits_all_peers_of_shared_port() {
     run(|| async {
-        let first = Socket::with_options(Options::<Pull>::new().max_handshake_rate(1).unwrap());
+        let first = Socket::with_options(Options::<Pull>::new().max_handshake_rate(1));
         let port = without_resource(&first.bind("tcp://127.0.0.1:*/first").await.unwrap());
         let second = PullSocket::new();
         second.bind(with_resource(&port, "second")).await.unwrap();

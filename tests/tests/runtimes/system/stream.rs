@@ -22,7 +22,7 @@ fn stream_reconnects_to_tcp_server() {
             }
         });
         let short = Duration::from_millis(10);
-        let client = Socket::with_options(Options::<Stream>::new().reconnect(short, short).unwrap());
+        let client = Socket::with_options(Options::<Stream>::new().reconnect(short, short));
         client.connect_as(&endpoint, "echo").unwrap();
         for word in ["first", "again"] {
             assert_eq!(recv_notification(&client).await, "echo");

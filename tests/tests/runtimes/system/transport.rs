@@ -108,9 +108,8 @@ fn dial_that_meets_itself_is_repeated_until_a_server_listens() {
     run(|| async {
         // The source address makes each dial meet itself; without one, the system may choose this port by chance.
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let dealer = DealerSocket::with_options(
-            Options::new().reconnect(Duration::from_millis(1), Duration::from_millis(1)).unwrap(),
-        );
+        let dealer =
+            DealerSocket::with_options(Options::new().reconnect(Duration::from_millis(1), Duration::from_millis(1)));
         let mut monitor = dealer.monitor();
         let to_itself = format!("tcp://{address};{address}");
         dealer.connect(&to_itself).unwrap();
