@@ -155,9 +155,58 @@ mod sealed {
     pub trait Sealed {}
 }
 
+/// A line of documentation: links to options.
+macro_rules! links {
+    ($text:literal $($option:ident)*) => {
+        concat!("- ", $text, ":", $(" [`", stringify!($option), "`](crate::Options::", stringify!($option), ")",)* "\n")
+    };
+}
+
+/// The options that a trait of this module, or a marker, adds to a socket type; `Kind` for those of every type.
+macro_rules! options_of {
+    (Kind first) => { links!("Every socket" linger immediate fail_unreachable) };
+    (Sends) => { links!("Sending" send_hwm send_hwm_bytes) };
+    (Receives) => { links!("Receiving" recv_hwm recv_hwm_bytes) };
+    (HasRoutingId) => { links!("Routing id" routing_id probe_router) };
+    (Conflate) => { links!("Latest message only" conflate) };
+    (Publishes) => { links!("Subscribers" slow_subscriber max_subscriptions max_subscription_size) };
+    (FiltersByPrefix) => { links!("Matching" invert_matching) };
+    (HelloMessage) => { links!("Message at a connect" hello_message) };
+    (DisconnectMessage) => { links!("Message at a disconnect" disconnect_message) };
+    (HiccupMessage) => { links!("Message at a lost connection" hiccup_message) };
+    (Router) => { links!("ROUTER" mandatory handover notify_connect notify_disconnect) };
+    (Req) => { links!("REQ" relaxed correlate) };
+    (Stream) => { links!("STREAM" notify) };
+    (XPub) => {
+        links!("XPUB" verbose verboser manual manual_last_value welcome_message only_first_subscribe)
+    };
+    (XSub) => { links!("XSUB" verbose_unsubscribe only_first_subscribe) };
+    (Kind connections) => {
+        links!("Connections" reconnect no_reconnect heartbeat heartbeat_with connect_timeout handshake_timeout
+            reconnect_stop reconnect_refused metadata allow_legacy_zmtp)
+    };
+    (Zmtp) => { links!("Security" security zap_domain authenticate authenticator any_key auth_timeout) };
+    (Kind limits) => {
+        links!("Limits" max_message_size max_send_size max_frames max_peers max_handshakes max_handshake_rate
+            max_handshake_bytes)
+    };
+    (Kind last) => {
+        links!("Operating system" dual_stack keepalive send_buffer recv_buffer backlog tcp_max_retransmit_timeout tos
+            priority bind_to_device socks_proxy socks_proxy_as)
+    };
+    ($other:ident) => { "" };
+}
+
 macro_rules! kinds {
     ($($(#[$doc:meta])* $name:ident: $($can:ident)*;)*) => {$(
         $(#[$doc])*
+        ///
+        /// # Options
+        ///
+        #[doc = concat!(
+            options_of!(Kind first), $(options_of!($can),)* options_of!($name), options_of!(Kind connections),
+            options_of!(Kind limits), options_of!(Kind last)
+        )]
         #[derive(Clone, Copy, Debug)]
         pub enum $name {}
         impl sealed::Sealed for $name {}
@@ -171,57 +220,57 @@ macro_rules! kinds {
 
 kinds! {
     /// REQ: sends a request and receives its reply, alternately (RFC 28, "The REQ Socket Type").
-    Req: Zmtp Sends Receives HasRoutingId;
+    Req: Sends Receives HasRoutingId Zmtp;
     /// REP: receives a request and sends its reply, alternately (RFC 28, "The REP Socket Type").
-    Rep: Zmtp Sends Receives;
+    Rep: Sends Receives Zmtp;
     /// DEALER: sends to its peers round-robin and receives from all peers, in any order (RFC 28, "The DEALER Socket Type").
-    Dealer: Zmtp Sends Receives HasRoutingId Conflate HelloMessage HiccupMessage;
+    Dealer: Sends Receives HasRoutingId Conflate HelloMessage HiccupMessage Zmtp;
     /// ROUTER: addresses its peers by routing id, the first frame of each message (RFC 28, "The ROUTER Socket Type").
-    Router: Zmtp Sends Receives HasRoutingId RoutesById HelloMessage DisconnectMessage;
+    Router: Sends Receives HasRoutingId RoutesById HelloMessage DisconnectMessage Zmtp;
     /// PAIR: exchanges messages with exactly one peer (RFC 31).
-    Pair: Zmtp Sends Receives;
+    Pair: Sends Receives Zmtp;
     /// PUSH: sends to its PULL peers round-robin (RFC 30, "The PUSH Socket Type").
-    Push: Zmtp Sends Conflate;
+    Push: Sends Conflate Zmtp;
     /// PULL: receives from all its PUSH peers (RFC 30, "The PULL Socket Type").
-    Pull: Zmtp Receives Conflate;
+    Pull: Receives Conflate Zmtp;
     /// PUB: sends each message to all peers that subscribe to a prefix of the message (RFC 29, "The PUB Socket Type").
-    Pub: Zmtp Sends Publishes FiltersByPrefix Conflate;
+    Pub: Sends Publishes FiltersByPrefix Conflate Zmtp;
     /// SUB: receives the messages that begin with a subscribed prefix (RFC 29, "The SUB Socket Type").
-    Sub: Zmtp Receives Subscribes FiltersByPrefix Conflate;
+    Sub: Receives Subscribes FiltersByPrefix Conflate Zmtp;
     /// XPUB: a PUB that also receives the subscriptions of its peers as messages. Such a message is a byte 1
     /// (subscribe) or 0 (cancel), followed by the prefix (RFC 29, "The XPUB Socket Type").
     ///
     /// The application must call `recv`. When [`recv_hwm`](crate::Options::recv_hwm) subscription messages from one
     /// peer are queued, the socket processes no further input from this peer until the application receives the
     /// messages.
-    XPub: Zmtp Sends Receives Publishes FiltersByPrefix Subscribes;
+    XPub: Sends Receives Publishes FiltersByPrefix Subscribes Zmtp;
     /// XSUB: a SUB that can also send messages to its publishers. A sent message with the first byte 1 or 0 adds or
     /// cancels a subscription; the prefix follows this byte (RFC 29, "The XSUB Socket Type").
-    XSub: Zmtp Sends Receives Subscribes;
+    XSub: Sends Receives Subscribes Zmtp;
     /// RADIO: sends each message, `[group, body]`, to all peers that joined this group (RFC 48, "The RADIO Socket
     /// Type").
-    Radio: Zmtp Sends Publishes;
+    Radio: Sends Publishes Zmtp;
     /// DISH: receives the messages of the groups that it joined (RFC 48, "The DISH Socket Type").
-    Dish: Zmtp Receives JoinsGroups;
+    Dish: Receives JoinsGroups Zmtp;
     /// CLIENT: sends to its SERVER peers round-robin and receives from all of them, in any order. Each message has one
     /// frame (RFC 41, "The CLIENT Socket Type").
-    Client: Zmtp Sends Receives HelloMessage HiccupMessage;
+    Client: Sends Receives HelloMessage HiccupMessage Zmtp;
     /// SERVER: addresses its CLIENT peers by routing ids that the socket assigns (RFC 41, "The SERVER Socket Type").
     ///
     /// A routing id is a number of four bytes, big-endian. Sent and received messages are `[routing id, body]`; only
     /// the body is transmitted. Sending to an unknown routing id returns an error. While the queue of the addressed
     /// peer is full, an asynchronous `send` waits, and [`Socket::send`](crate::Socket::send) returns an error.
-    Server: Zmtp Sends Receives AssignsRoutingId HelloMessage DisconnectMessage;
+    Server: Sends Receives AssignsRoutingId HelloMessage DisconnectMessage Zmtp;
     /// SCATTER: sends to its GATHER peers round-robin. Each message has one frame (RFC 49, "The SCATTER Socket Type").
-    Scatter: Zmtp Sends;
+    Scatter: Sends Zmtp;
     /// GATHER: receives from all its SCATTER peers. Each message has one frame (RFC 49, "The GATHER Socket Type").
-    Gather: Zmtp Receives;
+    Gather: Receives Zmtp;
     /// CHANNEL: exchanges messages with exactly one peer. Each message has one frame (RFC 52).
-    Channel: Zmtp Sends Receives;
+    Channel: Sends Receives Zmtp;
     /// PEER: addresses other PEER sockets by routing ids that the socket assigns, in the same way as [`Server`] (RFC
     /// 51). `connect_peer` connects to a peer and returns its routing id, so that either side can send the first
     /// message.
-    Peer: Zmtp Sends Receives AssignsRoutingId HelloMessage DisconnectMessage HiccupMessage;
+    Peer: Sends Receives AssignsRoutingId HelloMessage DisconnectMessage HiccupMessage Zmtp;
     /// STREAM: exchanges bytes over tcp and ipc with peers that do not use ZMTP (`ZMQ_STREAM`).
     ///
     /// Each message is `[routing id, bytes]`. A received message contains the bytes of one read, usually at most 32 KiB;

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 mod costs;
+mod documentation;
 #[cfg(feature = "meter")]
 mod fuzz;
 mod idle;

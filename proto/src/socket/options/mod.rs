@@ -1,25 +1,39 @@
 //! [`Options`]: settings of a socket. Each option has a default value, and is checked when it is set.
 
-mod links;
-mod marks;
-mod pubsub;
+// The page of `Options` shows the options in the order of these modules, and of the functions in them: those that most
+// programs set first. The blank lines keep the order.
+mod create;
+
+mod queues;
+
+mod connecting;
+
 mod security;
-mod socks;
+
+mod limits;
+
+mod addressing;
+
+mod pubsub;
+
 mod transport;
 
-pub use links::ReconnectStop;
-pub(crate) use links::{AdmissionLimits, Notices};
+mod socks;
+
+pub(crate) use addressing::Notices;
+pub use connecting::ReconnectStop;
+pub(crate) use limits::AdmissionLimits;
 pub use pubsub::SlowSubscriber;
 pub(crate) use pubsub::{Manual, Publishing, Subscribing, Verbosity};
 pub(crate) use socks::Proxy;
 
 use crate::address::TransportConfig;
-use crate::connection::{ConnectionConfig, HeartbeatConfig};
-use crate::kind::{Any, HasRoutingId, Kind, Receives, Req, Router, Sends, Stream, Typed};
-use crate::message::Frame;
-use crate::socket::error::OptionsError;
+use crate::connection::ConnectionConfig;
+use crate::kind::{Any, Kind, Typed};
+use crate::security::ZapHandler;
 use crate::socket::stats::MemoryLimits;
 use crate::socket_type::SocketType;
+use alloc::sync::Arc;
 use core::marker::PhantomData;
 use core::time::Duration;
 
@@ -28,15 +42,106 @@ use core::time::Duration;
 ///
 /// ```
 /// use core::time::Duration;
-/// use sansmq_proto::{Options, kind::Router};
+/// use sansmq_proto::{Options, kind::Dealer};
 ///
-/// let options = Options::<Router>::new()
-///     .mandatory(true)
-///     .send_hwm(10_000)
+/// let options = Options::<Dealer>::new()
 ///     .linger(Duration::from_secs(1))
-///     .heartbeat(Duration::from_secs(2));
+///     .send_hwm(10_000)
+///     .heartbeat(Duration::from_secs(2))
+///     .routing_id("worker 1")?;
 /// # let _ = options;
+/// # Ok::<(), sansmq_proto::socket::OptionsError>(())
 /// ```
+///
+/// Options that take text or bytes return a `Result`, and so do a few with a range, of the protocol or the operating
+/// system. All others accept every value; 0 or `None` lifts a limit, where the option states this.
+///
+/// The page of each marker, such as [`Dealer`](crate::kind::Dealer), lists the options of one socket type. Types that
+/// send are all but PULL, SUB, DISH, GATHER, types that receive all but PUSH, PUB, RADIO, SCATTER. The table has the names of libzmq without `ZMQ_`.
+///
+/// | Option: its name in libzmq | Default | Socket types |
+/// |---|---|---|
+/// | **Queues, closing and routing id** | | | |
+/// | [`linger`](Self::linger): `LINGER` | 30 s; zero for SUB, XSUB and DISH | all |
+/// | [`send_hwm`](Self::send_hwm): `SNDHWM` | 1000 | that send |
+/// | [`recv_hwm`](Self::recv_hwm): `RCVHWM` | 1000 | that receive |
+/// | [`routing_id`](Self::routing_id): `ROUTING_ID`, `IDENTITY` | none | REQ, DEALER, ROUTER |
+/// | [`immediate`](Self::immediate): `IMMEDIATE` | off | all |
+/// | [`conflate`](Self::conflate): `CONFLATE` | off | DEALER, PUSH, PULL, PUB, SUB |
+/// | [`fail_unreachable`](Self::fail_unreachable) | off | all |
+/// | [`send_hwm_bytes`](Self::send_hwm_bytes) | 256 MiB | that send |
+/// | [`recv_hwm_bytes`](Self::recv_hwm_bytes) | 64 MiB | that receive |
+/// | **Connections: reconnects, heartbeats and timeouts** | | | |
+/// | [`reconnect`](Self::reconnect): `RECONNECT_IVL`, `RECONNECT_IVL_MAX` | 100 ms to 5 s | all |
+/// | [`no_reconnect`](Self::no_reconnect): `RECONNECT_IVL` | the socket dials again | all |
+/// | [`heartbeat`](Self::heartbeat): `HEARTBEAT_IVL` | off | all |
+/// | [`heartbeat_with`](Self::heartbeat_with): `HEARTBEAT_IVL`, `HEARTBEAT_TIMEOUT`, `HEARTBEAT_TTL` | off | all |
+/// | [`connect_timeout`](Self::connect_timeout): `CONNECT_TIMEOUT` | 30 s | all |
+/// | [`handshake_timeout`](Self::handshake_timeout): `HANDSHAKE_IVL` | 30 s | all |
+/// | [`reconnect_stop`](Self::reconnect_stop): `RECONNECT_STOP` | none | all |
+/// | [`reconnect_refused`](Self::reconnect_refused) | 1 s to 60 s | all |
+/// | [`metadata`](Self::metadata): `METADATA` | none | all |
+/// | [`allow_legacy_zmtp`](Self::allow_legacy_zmtp) | on | all |
+/// | **Security** | | | |
+/// | [`security`](Self::security): `PLAIN_SERVER`, `PLAIN_USERNAME`, `PLAIN_PASSWORD`, `CURVE_SERVER`, `CURVE_PUBLICKEY`, `CURVE_SECRETKEY`, `CURVE_SERVERKEY`, `MECHANISM` | `Security::Null` | all but STREAM |
+/// | [`zap_domain`](Self::zap_domain): `ZAP_DOMAIN`, `ZAP_ENFORCE_DOMAIN` | none | all but STREAM |
+/// | [`authenticate`](Self::authenticate) | none | all but STREAM |
+/// | [`authenticator`](Self::authenticator) | none | all but STREAM |
+/// | [`any_key`](Self::any_key) | off | all but STREAM |
+/// | [`auth_timeout`](Self::auth_timeout) | 10 s | all but STREAM |
+/// | **Limits on messages and peers** | | | |
+/// | [`max_message_size`](Self::max_message_size): `MAXMSGSIZE` | 64 MiB | all |
+/// | [`max_send_size`](Self::max_send_size) | no limit | all |
+/// | [`max_frames`](Self::max_frames) | 16,384 | all |
+/// | [`max_peers`](Self::max_peers) | 65,536 | all |
+/// | [`max_handshakes`](Self::max_handshakes) | 4096 and 1024 | all |
+/// | [`max_handshake_rate`](Self::max_handshake_rate) | 1000 for a CURVE server, otherwise no limit | all |
+/// | [`max_handshake_bytes`](Self::max_handshake_bytes) | 16 MiB | all |
+/// | **ROUTER** | | | |
+/// | [`mandatory`](Self::mandatory): `ROUTER_MANDATORY` | off | ROUTER |
+/// | [`handover`](Self::handover): `ROUTER_HANDOVER` | off | ROUTER |
+/// | [`notify_connect`](Self::notify_connect): `ROUTER_NOTIFY`, `NOTIFY_CONNECT` | off | ROUTER |
+/// | [`notify_disconnect`](Self::notify_disconnect): `ROUTER_NOTIFY`, `NOTIFY_DISCONNECT` | off | ROUTER |
+/// | **REQ** | | | |
+/// | [`relaxed`](Self::relaxed): `REQ_RELAXED` | off | REQ |
+/// | [`correlate`](Self::correlate): `REQ_CORRELATE` | off | REQ |
+/// | **STREAM** | | | |
+/// | [`notify`](Self::notify): `STREAM_NOTIFY` | on | STREAM |
+/// | **Messages at a connect or disconnect** | | | |
+/// | [`probe_router`](Self::probe_router): `PROBE_ROUTER` | off | REQ, DEALER, ROUTER |
+/// | [`hello_message`](Self::hello_message): `HELLO_MSG` | none | DEALER, ROUTER, CLIENT, SERVER, PEER |
+/// | [`disconnect_message`](Self::disconnect_message): `DISCONNECT_MSG` | none | ROUTER, SERVER, PEER |
+/// | [`hiccup_message`](Self::hiccup_message): `HICCUP_MSG` | none | DEALER, CLIENT, PEER |
+/// | **Publishers and subscribers** | | | |
+/// | [`slow_subscriber`](Self::slow_subscriber): `XPUB_NODROP` | `SlowSubscriber::DropNewest` | PUB, XPUB, RADIO |
+/// | [`max_subscriptions`](Self::max_subscriptions) | 100,000 | PUB, XPUB, RADIO |
+/// | [`max_subscription_size`](Self::max_subscription_size) | 64 KiB | PUB, XPUB, RADIO |
+/// | [`invert_matching`](Self::invert_matching): `INVERT_MATCHING` | off | PUB, SUB, XPUB |
+/// | **XPUB** | | | |
+/// | [`verbose`](Self::verbose): `XPUB_VERBOSE` | off | XPUB |
+/// | [`verboser`](Self::verboser): `XPUB_VERBOSER` | off | XPUB |
+/// | [`manual`](Self::manual): `XPUB_MANUAL` | off | XPUB |
+/// | [`manual_last_value`](Self::manual_last_value): `XPUB_MANUAL_LAST_VALUE` | off | XPUB |
+/// | [`welcome_message`](Self::welcome_message): `XPUB_WELCOME_MSG` | none | XPUB |
+/// | [`only_first_subscribe`](Self::only_first_subscribe): `ONLY_FIRST_SUBSCRIBE` | on | XPUB |
+/// | **XSUB** | | | |
+/// | [`verbose_unsubscribe`](Self::verbose_unsubscribe): `XSUB_VERBOSE_UNSUBSCRIBE` | off | XSUB |
+/// | [`only_first_subscribe`](Self::only_first_subscribe): `ONLY_FIRST_SUBSCRIBE` | on | XSUB |
+/// | **Operating system** | | | |
+/// | [`dual_stack`](Self::dual_stack): `IPV6`, `IPV4ONLY` | off | all |
+/// | [`keepalive`](Self::keepalive): `TCP_KEEPALIVE`, `TCP_KEEPALIVE_IDLE`, `TCP_KEEPALIVE_INTVL`, `TCP_KEEPALIVE_CNT` | the system's, usually off | all |
+/// | [`send_buffer`](Self::send_buffer): `SNDBUF` | the system's | all |
+/// | [`recv_buffer`](Self::recv_buffer): `RCVBUF` | the system's | all |
+/// | [`backlog`](Self::backlog): `BACKLOG` | the system's maximum | all |
+/// | [`tcp_max_retransmit_timeout`](Self::tcp_max_retransmit_timeout): `TCP_MAXRT` | the system's, on Linux about 15 minutes | all |
+/// | [`tos`](Self::tos): `TOS` | the system's, 0 | all |
+/// | [`priority`](Self::priority): `PRIORITY` | the system's, 0 | all |
+/// | [`bind_to_device`](Self::bind_to_device): `BINDTODEVICE` | none | all |
+/// | **SOCKS5 proxies** | | | |
+/// | [`socks_proxy`](Self::socks_proxy): `SOCKS_PROXY` | none | all |
+/// | [`socks_proxy_as`](Self::socks_proxy_as): `SOCKS_PROXY`, `SOCKS_USERNAME`, `SOCKS_PASSWORD` | none | all |
+/// | **Conversions, and sockets without a runtime** | | | |
+/// | [`zap_handler`](Self::zap_handler) | none | all |
 #[derive(Debug)]
 pub struct Options<T: Kind = Any> {
     pub(crate) settings: Settings,
@@ -118,52 +223,12 @@ impl<T: Typed> Default for Options<T> {
     }
 }
 
-impl<T: Typed> Options<T> {
-    /// Creates options with default values.
-    pub const fn new() -> Self {
-        Self::with_type(T::TYPE)
-    }
-}
-
-impl Options<Any> {
-    /// Creates options with default values for a socket type that is known only at run time.
-    pub const fn of(socket_type: SocketType) -> Self {
-        Self::with_type(socket_type)
-    }
-}
-
+/// # Conversions, and sockets without a runtime
 impl<T: Kind> Options<T> {
-    const fn with_type(socket_type: SocketType) -> Self {
-        let settings = Settings {
-            connection: ConnectionConfig::new(socket_type),
-            transport: TransportConfig::new(),
-            send_hwm: 1000,
-            recv_hwm: 1000,
-            send_hwm_bytes: 256 << 20,
-            recv_hwm_bytes: 64 << 20,
-            max_send_size: usize::MAX,
-            // A subscriber sends only its subscriptions, which have no effect after it is closed.
-            linger: Some(if socket_type.only_subscribes() { Duration::ZERO } else { Duration::from_secs(30) }),
-            reconnect: Some(Backoff { first: Duration::from_millis(100), max: Duration::from_secs(5) }),
-            reconnect_refused: Backoff { first: Duration::from_secs(1), max: Duration::from_mins(1) },
-            connect_timeout: Some(Duration::from_secs(30)),
-            probe: false,
-            mandatory: false,
-            handover: false,
-            relaxed: false,
-            correlate: false,
-            proxy: None,
-            immediate: false,
-            fail_unreachable: false,
-            conflate: false,
-            reconnect_stop: ReconnectStop::NEVER,
-            admission: AdmissionLimits::DEFAULT,
-            notices: Notices::NONE,
-            publishing: Publishing::DEFAULT,
-            subscribing: Subscribing::DEFAULT,
-            notify: true,
-        };
-        Self { settings, kind: PhantomData }
+    /// Returns the socket type of these options.
+    #[doc(alias("ZMQ_TYPE", "TYPE"))]
+    pub const fn socket_type(&self) -> SocketType {
+        self.settings.connection.socket_type
     }
 
     /// Removes the socket type from the type parameter, so that options of different socket types have the same Rust
@@ -172,287 +237,22 @@ impl<T: Kind> Options<T> {
         Options { settings: self.settings, kind: PhantomData }
     }
 
-    /// Returns the socket type of these options.
-    pub const fn socket_type(&self) -> SocketType {
-        self.settings.connection.socket_type
-    }
-
-    /// Sets the time during which queued messages are still sent after `close` or `disconnect`: LINGER. `None`: no
-    /// limit; zero: queued messages are dropped.
-    ///
-    /// Default 30 s; in libzmq no limit, so that a program with libzmq does not exit while a peer is unreachable.
-    /// Default for SUB, XSUB and DISH: zero, as in libzmq.
-    #[must_use]
-    pub fn linger(mut self, linger: impl Into<Option<Duration>>) -> Self {
-        self.settings.linger = linger.into();
-        self
-    }
-
-    /// Sets the maximum size of an incoming message, in bytes, as the sum of all its frames: MAXMSGSIZE. In libzmq the
-    /// option limits each frame. A peer that announces a larger message in its frame headers is disconnected at once.
-    ///
-    /// A peer that uses this crate receives the reason first
-    /// ([`CloseReason::MessageTooLarge`](crate::connection::CloseReason::MessageTooLarge)). Over `inproc`, `send` of the
-    /// peer returns [`SendError::TooLarge`](crate::SendError::TooLarge) instead.
-    ///
-    /// Default 64 MiB; libzmq has no limit by default.
-    #[must_use]
-    pub const fn max_message_size(mut self, bytes: usize) -> Self {
-        self.settings.connection.max_message_size = bytes;
-        self
-    }
-
-    /// Sets the maximum size of an outgoing message, in bytes, as the sum of its frames without the routing id with which
-    /// the messages of some socket types begin. `send` returns [`SendError::TooLarge`](crate::SendError::TooLarge) for a
-    /// larger message. Choose the smallest limit of the peers: a peer that receives a message above its own limit closes
-    /// the connection, and the message is lost.
-    ///
-    /// No limit by default; libzmq has no such option.
-    #[must_use]
-    pub const fn max_send_size(mut self, bytes: usize) -> Self {
-        self.settings.max_send_size = bytes;
-        self
-    }
-
-    /// Sets the maximum number of frames of an incoming message. A peer that sends more is disconnected. 0: no limit.
-    ///
-    /// Default 16,384; libzmq has no limit.
-    #[must_use]
-    pub const fn max_frames(mut self, frames: usize) -> Self {
-        self.settings.connection.max_frames = or_no_limit(frames);
-        self
-    }
-
-    /// Sets the time that the greeting and the handshake may take: `HANDSHAKE_IVL`. `None`: no limit. Default 30 s.
-    #[must_use]
-    pub fn handshake_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
-        self.settings.connection.handshake_timeout = timeout.into();
-        self
-    }
-
-    /// Accepts peers of ZMTP 2.0 (libzmq 3) and 1.0 (libzmq 2). Enabled by default.
-    ///
-    /// These versions have no security. Such peers are rejected nevertheless if the socket has a security mechanism, an
-    /// authenticator or a ZAP domain, requests a resource, is of a draft type, or shares its port with other sockets. A
-    /// peer of ZMTP 1.0 does not send its socket type; a compatible type is assumed.
-    ///
-    /// To detect the version of the peer, both sides send the greeting in steps, as libzmq does (RFC 37, "Backwards
-    /// Interoperability"). With `false`, the whole greeting is sent at once, and a connection is ready one round trip
-    /// earlier.
-    #[must_use]
-    pub const fn allow_legacy_zmtp(mut self, accept: bool) -> Self {
-        self.settings.connection.allow_legacy_zmtp = accept;
-        self
-    }
-
-    /// Sends a PING to each peer at this interval, and closes a connection when nothing is received from the peer for
-    /// the same time after a PING: `HEARTBEAT_IVL` and `HEARTBEAT_TIMEOUT`. `None` or zero: off, the default, as in
-    /// libzmq. No PING is sent to a peer of ZMTP 3.0 or older, because these versions do not have this command. No PING is
-    /// sent to a DISH either (RFC 48).
-    ///
-    /// A long message may delay the PING that follows it. While this output makes progress, the connection stays open:
-    /// each time when the peer's system has acknowledged enough bytes to make room in a full send buffer, the
-    /// timeout restarts. A peer that stops inside a long message is detected after at most interval and timeout
-    /// together, counted from the last acknowledged byte.
-    ///
-    /// If the application of the peer does not call `recv`, the peer stops reading after some messages, and then does
-    /// not answer a PING that follows these messages. After its `recv_hwm` is reached, a peer with this crate still
-    /// reads about 64 KiB; a libzmq peer reads nothing. Choose an interval that is longer than the pauses between the
-    /// `recv` calls of the peer.
-    #[must_use]
-    pub fn heartbeat(mut self, interval: impl Into<Option<Duration>>) -> Self {
-        let interval = interval.into().filter(|interval| !interval.is_zero());
-        let config = interval.map(|interval| HeartbeatConfig { interval, timeout: interval, ttl: 0 });
-        self.settings.connection.heartbeat = config;
-        self
-    }
-
-    /// Sets the interval of heartbeats as [`heartbeat`](Self::heartbeat) does, with a separate timeout and a time to live.
-    /// The PING requests that the *peer* closes the connection when it receives nothing from this socket for `ttl`
-    /// (`HEARTBEAT_TTL`; rounded down to tenths of a second; zero: no such request).
-    ///
-    /// `ttl` should be below 65.6 s if the peer may be libzmq, because libzmq converts the received time to
-    /// milliseconds in 16 bits.
-    ///
-    /// # Errors
-    /// [`OptionsError::ZeroDuration`] if the timeout is zero, [`OptionsError::TimeToLive`] if `ttl` is
-    /// above 6553.5 s.
-    pub fn heartbeat_with(
-        mut self,
-        interval: Duration,
-        timeout: Duration,
-        ttl: Duration,
-    ) -> Result<Self, OptionsError> {
-        if timeout.is_zero() {
-            return Err(OptionsError::ZeroDuration("heartbeat timeout"));
-        }
-        let ttl = u16::try_from(ttl.as_millis() / 100).map_err(|_| OptionsError::TimeToLive)?;
-        let is_on = !interval.is_zero();
-        self.settings.connection.heartbeat = is_on.then_some(HeartbeatConfig { interval, timeout, ttl });
-        Ok(self)
-    }
-
-    /// Sets the delay before the first dial after a failure or a lost connection, and the maximum delay before later
-    /// dials: `RECONNECT_IVL` and `RECONNECT_IVL_MAX`. A `first` below 1 millisecond counts as 1 millisecond, and a `max`
-    /// below `first` as `first`. The delays after a refusal are those of [`reconnect_refused`](Self::reconnect_refused).
-    ///
-    /// The delay doubles with every failure up to `max`, and is shortened by a random part of up to half, so that many
-    /// clients do not reconnect at the same time. The delay is reset when a connection has finished its handshake and
-    /// lasted longer than the last delay. Default 100 ms to 5 s; libzmq stays at 100 ms, and has no random part if a
-    /// maximum is set.
-    #[must_use]
-    pub fn reconnect(mut self, first: Duration, max: Duration) -> Self {
-        self.settings.reconnect = Some(Backoff::new(first, max));
-        self
-    }
-
-    /// Sets the delay before the first dial after a refusal, and the maximum delay before later dials. A refusal is a
-    /// failure that time cannot cure ([`ConnectionError::is_temporary`](crate::ConnectionError::is_temporary) returns
-    /// false): an ERROR command of the peer with a status other than 300 or 500, an incompatible socket type, or another
-    /// security mechanism. A `first` below 1 millisecond counts as 1 millisecond, and a `max` below `first` as `first`.
-    ///
-    /// The delay doubles, is shortened at random, and is reset as that of [`reconnect`](Self::reconnect). Default 1 s to
-    /// 60 s: long enough that many refused clients do not burden a server, and short enough that a client connects
-    /// soon after its server was corrected. libzmq never dials again after a refusal; to do the same after an ERROR
-    /// command, set [`ReconnectStop::error_received`].
-    #[must_use]
-    pub fn reconnect_refused(mut self, first: Duration, max: Duration) -> Self {
-        self.settings.reconnect_refused = Backoff::new(first, max);
-        self
-    }
-
-    /// Never dials again after a failure or a lost connection. Corresponds to `ZMQ_RECONNECT_IVL` = -1.
-    #[must_use]
-    pub const fn no_reconnect(mut self) -> Self {
-        self.settings.reconnect = None;
-        self
-    }
-
-    /// Sets the time that one attempt to connect may take: `CONNECT_TIMEOUT`. `None`: the limit of the operating
-    /// system. Default 30 s; libzmq has no limit. Does not apply to `inproc`, where `connect` waits until the endpoint
-    /// is bound.
-    #[must_use]
-    pub fn connect_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
-        self.settings.connect_timeout = timeout.into();
-        self
-    }
-
     /// Returns the settings of the socket's connections, for programs that drive a [`Connection`](crate::Connection)
     /// without a socket.
     pub fn connection_config(&self) -> ConnectionConfig {
         self.settings.connection.clone()
     }
-}
 
-impl<T: Kind> Options<T> {
-    /// Sets the maximum number of messages that wait to be sent to each peer: SNDHWM, the send high-water mark. 0: no
-    /// limit. Default 1000.
+    /// Sets the ZAP handler (RFC 27) that authenticates peers when the socket has no
+    /// [authenticator](Options::authenticator). A socket uses the handler if it is a server of PLAIN or CURVE, or has a
+    /// [domain](Options::zap_domain).
     ///
-    /// In addition, the connection can hold one batch of messages on the way to the network: about 64 KiB, or 256 KiB
-    /// if the bodies have 2 KiB or more.
-    #[must_use]
-    pub const fn send_hwm(mut self, messages: usize) -> Self
-    where
-        T: Sends,
-    {
-        self.settings.send_hwm = or_no_limit(messages);
-        self
-    }
-}
-
-impl<T: Kind> Options<T> {
-    /// Sets the maximum number of messages received from each peer that wait for `recv`: RCVHWM, the receive high-water
-    /// mark. 0: no limit. Default 1000.
+    /// The runtime crates overwrite this option with the ZAP handler of the socket's context.
     ///
-    /// When this number is reached, the connection reads about 64 KiB more from the peer, so that heartbeats are still
-    /// received. Then the connection stops reading, and TCP flow control stops the peer.
+    /// Default: none. libzmq: no such option; the handler is a socket at `inproc://zeromq.zap.01`.
     #[must_use]
-    pub const fn recv_hwm(mut self, messages: usize) -> Self
-    where
-        T: Receives,
-    {
-        self.settings.recv_hwm = or_no_limit(messages);
-        self
-    }
-}
-
-impl<T: Kind> Options<T> {
-    /// Sets the routing id by which ROUTER peers address this socket: `ROUTING_ID`. Default: each ROUTER generates one.
-    ///
-    /// # Errors
-    /// [`OptionsError::RoutingId`] unless the routing id has 1 to 255 bytes.
-    pub fn routing_id(mut self, id: impl Into<Frame>) -> Result<Self, OptionsError>
-    where
-        T: HasRoutingId,
-    {
-        let id = id.into();
-        if id.is_empty() || id.len() > 255 {
-            return Err(OptionsError::RoutingId(id.len()));
-        }
-        self.settings.connection.routing_id = id;
-        Ok(self)
-    }
-
-    /// Sends an empty message first on each new connection: `PROBE_ROUTER`. A ROUTER thus learns the routing id of this
-    /// socket before any other message; other peers receive an empty message. Off by default.
-    #[must_use]
-    pub const fn probe_router(mut self, probe: bool) -> Self
-    where
-        T: HasRoutingId,
-    {
-        self.settings.probe = probe;
-        self
-    }
-}
-
-impl Options<Router> {
-    /// Makes `send` return an error if no peer has the routing id of the message, or if the outgoing queue of the peer
-    /// with this routing id is full: `ROUTER_MANDATORY`. If the queue is full, an asynchronous `send` waits for room
-    /// instead. Off by default: in both cases the message is dropped with [`Event::Dropped`](crate::Event::Dropped).
-    #[must_use]
-    pub const fn mandatory(mut self, mandatory: bool) -> Self {
-        self.settings.mandatory = mandatory;
-        self
-    }
-
-    /// Allows a new peer to take over the routing id of a connected peer: `ROUTER_HANDOVER`. The connection of the peer
-    /// that had the routing id before is then closed. Off by default: the new peer is rejected. If on, any peer that
-    /// knows a routing id can take it over, so routing ids must not be trusted.
-    #[must_use]
-    pub const fn handover(mut self, handover: bool) -> Self {
-        self.settings.handover = handover;
-        self
-    }
-}
-
-impl Options<Req> {
-    /// Allows a new request before the reply to the previous request has arrived, and abandons the previous request:
-    /// `REQ_RELAXED`. Set [`correlate`](Self::correlate) too; otherwise a late reply to the previous request is taken
-    /// for the reply to the new request. Off by default.
-    #[must_use]
-    pub const fn relaxed(mut self, relaxed: bool) -> Self {
-        self.settings.relaxed = relaxed;
-        self
-    }
-
-    /// Sends a request id before the delimiter of each request, and ignores replies without this id: `REQ_CORRELATE`.
-    /// REP and ROUTER peers return the id as part of the envelope. Off by default.
-    #[must_use]
-    pub const fn correlate(mut self, correlate: bool) -> Self {
-        self.settings.correlate = correlate;
-        self
-    }
-}
-
-impl Options<Stream> {
-    /// Delivers the message `[routing id, ""]` to the application of this socket when a peer has connected or
-    /// disconnected: `STREAM_NOTIFY`. On by default.
-    ///
-    /// No such message is delivered after a local disconnect. These messages are delivered in the order of the connects
-    /// and disconnects, even if `recv_hwm` is reached.
-    #[must_use]
-    pub const fn notify(mut self, notify: bool) -> Self {
-        self.settings.notify = notify;
+    pub fn zap_handler(mut self, handler: Arc<dyn ZapHandler>) -> Self {
+        self.settings.connection.handler = Some(handler);
         self
     }
 }
@@ -465,7 +265,12 @@ const fn or_no_limit(limit: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kind::{Dealer, Pub};
+    use crate::kind::{Dealer, Pub, Router};
+    use crate::security::{AuthSource, Security};
+    use crate::socket::error::OptionsError;
+    use alloc::borrow::ToOwned;
+    use alloc::format;
+    use alloc::string::ToString;
 
     #[test]
     fn options_reject_values_out_of_range() {
@@ -486,6 +291,87 @@ mod tests {
         assert_eq!(dealer().zap_domain("").unwrap_err(), OptionsError::Domain(0));
         assert_eq!(dealer().zap_domain("d".repeat(256)).unwrap_err(), OptionsError::Domain(256));
         assert!(dealer().zap_domain("d".repeat(255)).is_ok());
+    }
+
+    #[test]
+    fn table_has_the_values_of_new_options() {
+        let on = |is_on: bool| if is_on { "on" } else { "off" }.to_owned();
+        let none = |is_none: bool| if is_none { "none" } else { "some" }.to_owned();
+        let number = |number: usize| match number {
+            usize::MAX => "no limit".to_owned(),
+            10_000.. => format!("{},{:03}", number / 1000, number % 1000),
+            _ => number.to_string(),
+        };
+        let size = |bytes: usize| match bytes >> 20 {
+            0 => format!("{} KiB", bytes >> 10),
+            mebibytes => format!("{mebibytes} MiB"),
+        };
+        let time = |time: Duration| match time.as_secs() {
+            0 => format!("{} ms", time.as_millis()),
+            seconds => format!("{seconds} s"),
+        };
+        let delays = |delays: Backoff| format!("{} to {}", time(delays.first), time(delays.max));
+        let settings = Options::<Router>::new().settings;
+        let ConnectionConfig { properties, routing_id, domain, security, auth_source, .. } = &settings.connection;
+        let (notices, publishing, admission) = (&settings.notices, &settings.publishing, settings.admission);
+        assert!(matches!((security, auth_source), (Security::Null, AuthSource::Default)));
+        assert_eq!(settings.transport, TransportConfig::default());
+        for (option, default) in [
+            ("linger", time(settings.linger.unwrap()) + "; zero for SUB, XSUB and DISH"),
+            ("send_hwm", number(settings.send_hwm)),
+            ("recv_hwm", number(settings.recv_hwm)),
+            ("routing_id", none(routing_id.is_empty())),
+            ("immediate", on(settings.immediate)),
+            ("conflate", on(settings.conflate)),
+            ("fail_unreachable", on(settings.fail_unreachable)),
+            ("send_hwm_bytes", size(settings.send_hwm_bytes)),
+            ("recv_hwm_bytes", size(settings.recv_hwm_bytes)),
+            ("reconnect", delays(settings.reconnect.unwrap())),
+            ("heartbeat", on(settings.connection.heartbeat.is_some())),
+            ("heartbeat_with", on(settings.connection.heartbeat.is_some())),
+            ("connect_timeout", time(settings.connect_timeout.unwrap())),
+            ("handshake_timeout", time(settings.connection.handshake_timeout.unwrap())),
+            ("reconnect_stop", none(settings.reconnect_stop == ReconnectStop::default())),
+            ("reconnect_refused", delays(settings.reconnect_refused)),
+            ("metadata", none(properties.iter().next().is_none())),
+            ("allow_legacy_zmtp", on(settings.connection.allow_legacy_zmtp)),
+            ("zap_domain", none(domain.is_empty())),
+            ("auth_timeout", time(settings.connection.auth_timeout)),
+            ("max_message_size", size(settings.connection.max_message_size)),
+            ("max_send_size", number(settings.max_send_size)),
+            ("max_frames", number(settings.connection.max_frames)),
+            ("max_peers", number(admission.peers)),
+            (
+                "max_handshakes",
+                format!("{} and {}", number(admission.handshakes), number(admission.handshakes_per_address)),
+            ),
+            ("max_handshake_bytes", size(admission.handshake_bytes)),
+            ("mandatory", on(settings.mandatory)),
+            ("handover", on(settings.handover)),
+            ("notify_connect", on(notices.connects)),
+            ("notify_disconnect", on(notices.disconnects)),
+            ("relaxed", on(settings.relaxed)),
+            ("correlate", on(settings.correlate)),
+            ("notify", on(settings.notify)),
+            ("probe_router", on(settings.probe)),
+            ("hello_message", none(notices.hello.is_none())),
+            ("disconnect_message", none(notices.disconnect.is_none())),
+            ("hiccup_message", none(notices.hiccup.is_none())),
+            ("slow_subscriber", format!("`SlowSubscriber::{:?}`", publishing.slow)),
+            ("max_subscriptions", number(publishing.max_subscriptions)),
+            ("max_subscription_size", size(publishing.max_subscription_size)),
+            ("invert_matching", on(publishing.invert || settings.subscribing.invert)),
+            ("verbose", on(publishing.verbosity != Verbosity::Changes)),
+            ("manual", on(publishing.manual != Manual::Off)),
+            ("welcome_message", none(publishing.welcome.is_none())),
+            ("only_first_subscribe", on(publishing.only_first && settings.subscribing.only_first)),
+            ("dual_stack", on(settings.transport.dual_stack)),
+            ("socks_proxy", none(settings.proxy.is_none())),
+        ] {
+            let start = format!("/// | [`{option}`]");
+            let row = include_str!("mod.rs").lines().find(|line| line.starts_with(&start)).unwrap();
+            assert_eq!(row.split(" | ").nth(2), Some(&default[..]), "{row}");
+        }
     }
 
     #[test]

@@ -2,17 +2,26 @@
 
 use super::Options;
 use crate::kind::{Kind, Zmtp};
-use crate::security::{AuthReply, AuthRequest, AuthSource, Authenticator, Security, ZapHandler};
+use crate::security::{AuthReply, AuthRequest, AuthSource, Authenticator, Security};
 use crate::socket::error::OptionsError;
 use alloc::string::String;
-use alloc::sync::Arc;
 use core::time::Duration;
 
+/// # Security
 impl<T: Kind> Options<T> {
-    /// Sets the security mechanism of all connections, with its keys or credentials: `MECHANISM`. Default:
-    /// [`Security::Null`].
+    /// Sets the security mechanism of all connections, with its keys or credentials. The functions of [`Security`] check
+    /// keys and credentials, so this option cannot fail.
     ///
     /// `inproc` connections have no handshake and ignore the mechanism, because they do not leave the process.
+    ///
+    /// Default: [`Security::Null`]. libzmq: the last set of `ZMQ_PLAIN_SERVER`, `ZMQ_PLAIN_USERNAME`,
+    /// `ZMQ_PLAIN_PASSWORD`, `ZMQ_CURVE_SERVER`, `ZMQ_CURVE_PUBLICKEY`, `ZMQ_CURVE_SECRETKEY` and `ZMQ_CURVE_SERVERKEY`,
+    /// read as `ZMQ_MECHANISM`, default NULL.
+    #[doc(alias("ZMQ_MECHANISM", "MECHANISM"))]
+    #[doc(alias("ZMQ_PLAIN_SERVER", "PLAIN_SERVER", "ZMQ_PLAIN_USERNAME", "PLAIN_USERNAME"))]
+    #[doc(alias("ZMQ_PLAIN_PASSWORD", "PLAIN_PASSWORD", "ZMQ_CURVE_SERVER", "CURVE_SERVER"))]
+    #[doc(alias("ZMQ_CURVE_PUBLICKEY", "CURVE_PUBLICKEY", "ZMQ_CURVE_SECRETKEY", "CURVE_SECRETKEY"))]
+    #[doc(alias("ZMQ_CURVE_SERVERKEY", "CURVE_SERVERKEY"))]
     #[must_use]
     pub fn security(mut self, security: Security) -> Self
     where
@@ -22,13 +31,16 @@ impl<T: Kind> Options<T> {
         self
     }
 
-    /// Sets the ZAP domain of the socket: `ZAP_DOMAIN`. A socket with a domain authenticates every peer, also with the
+    /// Sets the ZAP domain of the socket: 1 to 255 bytes. A socket with a domain authenticates every peer, also with the
     /// NULL mechanism. It rejects all peers if there is neither an [authenticator](Self::authenticator) nor a handler
-    /// bound to `inproc://zeromq.zap.01`. In that case, libzmq rejects all peers only with `ZAP_ENFORCE_DOMAIN`, and
+    /// bound to `inproc://zeromq.zap.01`. In that case, libzmq rejects all peers only with `ZMQ_ZAP_ENFORCE_DOMAIN`, and
     /// otherwise accepts all.
+    ///
+    /// Default: none. libzmq: `ZMQ_ZAP_DOMAIN` with `ZMQ_ZAP_ENFORCE_DOMAIN` = 1, default none.
     ///
     /// # Errors
     /// [`OptionsError::Domain`] unless the domain has 1 to 255 bytes.
+    #[doc(alias("ZMQ_ZAP_DOMAIN", "ZAP_DOMAIN", "ZMQ_ZAP_ENFORCE_DOMAIN", "ZAP_ENFORCE_DOMAIN"))]
     pub fn zap_domain(mut self, domain: impl Into<String>) -> Result<Self, OptionsError>
     where
         T: Zmtp,
@@ -62,6 +74,8 @@ impl<T: Kind> Options<T> {
     /// # let _ = options;
     /// # }
     /// ```
+    ///
+    /// Default: none. libzmq: no such option; a ZAP handler decides.
     #[must_use]
     pub fn authenticate(self, decide: impl Fn(&AuthRequest) -> AuthReply + Send + Sync + 'static) -> Self
     where
@@ -71,6 +85,8 @@ impl<T: Kind> Options<T> {
     }
 
     /// Sets the authenticator that decides about every peer, with any mechanism. It is used instead of the ZAP handler.
+    ///
+    /// Default: none. libzmq: no such option; a ZAP handler decides.
     #[must_use]
     pub fn authenticator(mut self, authenticator: impl Into<Authenticator>) -> Self
     where
@@ -84,8 +100,9 @@ impl<T: Kind> Options<T> {
     /// server does not authenticate its clients. Replaces the [authenticator](Self::authenticator), and the socket uses no
     /// ZAP handler. Sockets with another mechanism are not affected.
     ///
-    /// Without this option, a CURVE server without an authenticator and a ZAP handler rejects every client. libzmq has no
-    /// such option: its servers accept any key unless a ZAP handler is bound.
+    /// Without this option, a CURVE server without an authenticator and a ZAP handler rejects every client.
+    ///
+    /// Default: off. libzmq: no such option; its servers accept any key unless a ZAP handler is bound.
     #[cfg(feature = "curve")]
     #[must_use]
     pub fn any_key(mut self) -> Self
@@ -97,8 +114,10 @@ impl<T: Kind> Options<T> {
     }
 
     /// Sets the time that the authentication of a peer may take. When it expires, the peer is rejected with a temporary
-    /// error, after which the peer can connect again. Default 10 s. `handshake_timeout`, which limits the whole
-    /// handshake, applies too. `None`: no other limit than that.
+    /// error, after which the peer can connect again. `handshake_timeout`, which limits the whole handshake, applies
+    /// too. `None`: no other limit than that.
+    ///
+    /// Default: 10 s. libzmq: no such option.
     #[must_use]
     pub fn auth_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self
     where
@@ -109,24 +128,12 @@ impl<T: Kind> Options<T> {
     }
 }
 
-impl<T: Kind> Options<T> {
-    /// Sets the ZAP handler (RFC 27) that authenticates peers when the socket has no
-    /// [authenticator](Options::authenticator). A socket uses the handler if it is a server of PLAIN or CURVE, or has a
-    /// [domain](Options::zap_domain).
-    ///
-    /// The runtime crates overwrite this option with the ZAP handler of the socket's context.
-    #[must_use]
-    pub fn zap_handler(mut self, handler: Arc<dyn ZapHandler>) -> Self {
-        self.settings.connection.handler = Some(handler);
-        self
-    }
-}
-
 #[cfg(all(test, feature = "plain"))]
 mod tests {
     use super::*;
     use crate::kind::Rep;
-    use crate::security::{AuthOutcome, Security};
+    use crate::security::{AuthOutcome, Security, ZapHandler};
+    use alloc::sync::Arc;
 
     #[derive(Debug)]
     struct Unbound;

@@ -29,15 +29,19 @@ impl Proxy {
     }
 }
 
+/// # SOCKS5 proxies
 impl<T: Kind> Options<T> {
-    /// Connects to TCP endpoints through this SOCKS5 proxy, written as `host:port`: `SOCKS_PROXY`. The proxy resolves
-    /// the host names of the peers. Affects neither `bind` nor other transports. None by default.
+    /// Connects to TCP endpoints through this SOCKS5 proxy, written as `host:port`. The proxy resolves the host names of
+    /// the peers. Affects neither `bind` nor other transports.
     ///
     /// `connect_timeout` limits the time to connect to the proxy; `handshake_timeout` limits the time until the proxy
     /// has connected to the peer.
     ///
+    /// Default: none. libzmq: `ZMQ_SOCKS_PROXY`, default none.
+    ///
     /// # Errors
     /// [`OptionsError::Proxy`] if the text is not a host and a port, or is a wildcard.
+    #[doc(alias("ZMQ_SOCKS_PROXY", "SOCKS_PROXY"))]
     pub fn socks_proxy(mut self, proxy: &str) -> Result<Self, OptionsError> {
         let at = format!("tcp://{proxy}").parse::<Endpoint>().ok().filter(|at| !at.is_wildcard());
         let at = at.ok_or_else(|| OptionsError::Proxy(proxy.into()))?;
@@ -45,12 +49,15 @@ impl<T: Kind> Options<T> {
         Ok(self)
     }
 
-    /// Connects to TCP endpoints through a SOCKS5 proxy that requires a user and a password: `SOCKS_USERNAME` and
-    /// `SOCKS_PASSWORD`. Both are sent unencrypted. Otherwise the same as [`socks_proxy`](Self::socks_proxy).
+    /// Connects to TCP endpoints through a SOCKS5 proxy that requires a user and a password. Both have 1 to 255 bytes, and
+    /// are sent unencrypted. Otherwise the same as [`socks_proxy`](Self::socks_proxy).
+    ///
+    /// Default: none. libzmq: `ZMQ_SOCKS_PROXY` with `ZMQ_SOCKS_USERNAME` and `ZMQ_SOCKS_PASSWORD`, default none.
     ///
     /// # Errors
     /// [`OptionsError::Proxy`] if `proxy` is not a host and a port, or is a wildcard; [`OptionsError::ProxyUser`]
     /// unless user and password have 1 to 255 bytes each.
+    #[doc(alias("ZMQ_SOCKS_USERNAME", "SOCKS_USERNAME", "ZMQ_SOCKS_PASSWORD", "SOCKS_PASSWORD"))]
     pub fn socks_proxy_as(
         self,
         proxy: &str,

@@ -7,41 +7,92 @@ use crate::socket::error::OptionsError;
 use alloc::string::String;
 use core::time::Duration;
 
-/// Options of the operating system's sockets. If the operating system rejects or does not know an option, the bind or
+/// # Operating system
+///
+/// If the operating system rejects or does not know an option, the bind or
 /// dial fails. A custom driver must apply these options, see [`Socket::transport`](crate::Socket::transport).
 impl<T: Kind> Options<T> {
-    /// Sets the maximum number of connections that wait to be accepted, per listener: `BACKLOG`. Applies to tcp and
-    /// ipc. The operating system may allow fewer (on Linux `net.core.somaxconn`).
+    /// Makes listeners at `tcp://*` and `tcp://[::]` accept both IPv6 and IPv4 connections. The bound endpoint of
+    /// `tcp://*` then has the address `[::]` instead of `0.0.0.0`. On a machine without IPv6, these listeners accept only
+    /// IPv4.
     ///
-    /// Default: the maximum of the operating system; 100 in libzmq.
+    /// If off, `tcp://*` accepts only IPv4, and the operating system decides whether `tcp://[::]` also accepts IPv4. The
+    /// option does not affect `connect` and other addresses: IPv6 addresses can always be bound and connected to, and
+    /// `connect` tries all addresses of a host name. libzmq tries only the first address.
     ///
-    /// # Errors
-    /// [`OptionsError::OutOfRange`] for 0, and above 2³¹ - 1.
-    pub fn backlog(mut self, connections: u32) -> Result<Self, OptionsError> {
-        self.settings.transport.backlog = Some(within("backlog", connections)?);
-        Ok(self)
+    /// Default: off. libzmq: `ZMQ_IPV6`, and its inverse `ZMQ_IPV4ONLY`, default off.
+    #[doc(alias("ZMQ_IPV6", "IPV6", "ZMQ_IPV4ONLY", "IPV4ONLY"))]
+    #[must_use]
+    pub const fn dual_stack(mut self, dual_stack: bool) -> Self {
+        self.settings.transport.dual_stack = dual_stack;
+        self
     }
 
-    /// Turns TCP keep-alive on and sets its parameters. Corresponds to `ZMQ_TCP_KEEPALIVE` = 1 with
-    /// `ZMQ_TCP_KEEPALIVE_IDLE`, `ZMQ_TCP_KEEPALIVE_INTVL` and `ZMQ_TCP_KEEPALIVE_CNT`. `None` turns keep-alive off
-    /// (`ZMQ_TCP_KEEPALIVE` = 0). Applies to tcp.
+    /// Turns TCP keep-alive on and sets its parameters. `None` turns keep-alive off. Applies to tcp.
     ///
-    /// Default: that of the operating system, usually off. [`heartbeat`](Self::heartbeat) detects a lost peer sooner,
-    /// and also detects a peer process that does not respond although its operating system does.
+    /// [`heartbeat`](Self::heartbeat) detects a lost peer sooner, and also detects a peer process that does not respond
+    /// although its operating system does.
+    ///
+    /// Default: the system's, usually off. libzmq: `ZMQ_TCP_KEEPALIVE` with `ZMQ_TCP_KEEPALIVE_IDLE` and
+    /// `ZMQ_TCP_KEEPALIVE_INTVL` in seconds and `ZMQ_TCP_KEEPALIVE_CNT`, default -1 each (the system's).
+    #[doc(alias("ZMQ_TCP_KEEPALIVE", "TCP_KEEPALIVE", "ZMQ_TCP_KEEPALIVE_IDLE", "TCP_KEEPALIVE_IDLE"))]
+    #[doc(alias("ZMQ_TCP_KEEPALIVE_INTVL", "TCP_KEEPALIVE_INTVL", "ZMQ_TCP_KEEPALIVE_CNT", "TCP_KEEPALIVE_CNT"))]
     #[must_use]
     pub fn keepalive(mut self, keepalive: impl Into<Option<Keepalive>>) -> Self {
         self.settings.transport.keepalive = keepalive.into().map_or(KeepaliveConfig::Off, KeepaliveConfig::On);
         self
     }
 
-    /// Ends a connection when the peer does not acknowledge sent data for this time: `TCP_MAXRT`, on Linux
-    /// `TCP_USER_TIMEOUT`. Most other systems have no such option. Applies to tcp. The time is rounded down to
-    /// milliseconds.
+    /// Sets the size in bytes of the operating system's send buffer of a connection. Applies to tcp and ipc. The
+    /// operating system may use another size: Linux doubles it, and limits it to `net.core.wmem_max`. On most systems, a
+    /// buffer of the default size grows as needed, and a buffer of a size that was set does not.
     ///
-    /// Default: that of the operating system, on Linux about 15 minutes.
+    /// Default: the system's. libzmq: `ZMQ_SNDBUF` in bytes, default -1 (the system's).
+    ///
+    /// # Errors
+    /// [`OptionsError::OutOfRange`] for 0, and above 2³¹ - 1.
+    #[doc(alias("ZMQ_SNDBUF", "SNDBUF"))]
+    pub fn send_buffer(mut self, bytes: usize) -> Result<Self, OptionsError> {
+        self.settings.transport.send_buffer = Some(bytes_within("send_buffer", bytes)?);
+        Ok(self)
+    }
+
+    /// Sets the size in bytes of the operating system's receive buffer of a connection. Applies to tcp and ipc. Linux
+    /// doubles the size, and limits it to `net.core.rmem_max`. A buffer of a size that was set does not grow, as with
+    /// [`send_buffer`](Self::send_buffer).
+    ///
+    /// Default: the system's. libzmq: `ZMQ_RCVBUF` in bytes, default -1 (the system's).
+    ///
+    /// # Errors
+    /// [`OptionsError::OutOfRange`] for 0, and above 2³¹ - 1.
+    #[doc(alias("ZMQ_RCVBUF", "RCVBUF"))]
+    pub fn recv_buffer(mut self, bytes: usize) -> Result<Self, OptionsError> {
+        self.settings.transport.recv_buffer = Some(bytes_within("recv_buffer", bytes)?);
+        Ok(self)
+    }
+
+    /// Sets the maximum number of connections that wait to be accepted, per listener. Applies to tcp and ipc. The
+    /// operating system may allow fewer (on Linux `net.core.somaxconn`).
+    ///
+    /// Default: the system's maximum. libzmq: `ZMQ_BACKLOG` in connections, default 100.
+    ///
+    /// # Errors
+    /// [`OptionsError::OutOfRange`] for 0, and above 2³¹ - 1.
+    #[doc(alias("ZMQ_BACKLOG", "BACKLOG"))]
+    pub fn backlog(mut self, connections: u32) -> Result<Self, OptionsError> {
+        self.settings.transport.backlog = Some(within("backlog", connections)?);
+        Ok(self)
+    }
+
+    /// Ends a connection when the peer does not acknowledge sent data for this time: `TCP_USER_TIMEOUT` on Linux. Most
+    /// other systems have no such option. Applies to tcp. The time is rounded down to milliseconds.
+    ///
+    /// Default: the system's, on Linux about 15 minutes. libzmq: `ZMQ_TCP_MAXRT` in milliseconds, default
+    /// 0 (the system's).
     ///
     /// # Errors
     /// [`OptionsError::OutOfRange`] below 1 millisecond, and above 2³¹ - 1 milliseconds.
+    #[doc(alias("ZMQ_TCP_MAXRT", "TCP_MAXRT"))]
     pub fn tcp_max_retransmit_timeout(mut self, timeout: Duration) -> Result<Self, OptionsError> {
         if timeout.as_millis() == 0 || timeout.as_millis() > LARGEST.into() {
             let range = "from 1 to 2147483647 milliseconds";
@@ -51,51 +102,36 @@ impl<T: Kind> Options<T> {
         Ok(self)
     }
 
-    /// Sets the size in bytes of the operating system's send buffer of a connection: `SNDBUF`. Applies to tcp and ipc.
-    /// The operating system may use another size: Linux doubles it, and limits it to `net.core.wmem_max`.
+    /// Sets the type of service of IP packets, or the traffic class of IPv6. The upper six bits are the DSCP. Applies to
+    /// tcp.
     ///
-    /// Default: that of the operating system. On most systems, a buffer of the default size grows as needed, and a
-    /// buffer of a size that was set does not.
-    ///
-    /// # Errors
-    /// [`OptionsError::OutOfRange`] for 0, and above 2³¹ - 1.
-    pub fn send_buffer(mut self, bytes: usize) -> Result<Self, OptionsError> {
-        self.settings.transport.send_buffer = Some(bytes_within("send_buffer", bytes)?);
-        Ok(self)
-    }
-
-    /// Sets the size in bytes of the operating system's receive buffer of a connection: `RCVBUF`. Applies to tcp and
-    /// ipc. Linux doubles the size, and limits it to `net.core.rmem_max`. Default: that of the operating system, as for
-    /// [`send_buffer`](Self::send_buffer).
-    ///
-    /// # Errors
-    /// [`OptionsError::OutOfRange`] for 0, and above 2³¹ - 1.
-    pub fn recv_buffer(mut self, bytes: usize) -> Result<Self, OptionsError> {
-        self.settings.transport.recv_buffer = Some(bytes_within("recv_buffer", bytes)?);
-        Ok(self)
-    }
-
-    /// Sets the type of service of IP packets: `TOS`, or the traffic class of IPv6. The upper six bits are the DSCP.
-    /// Applies to tcp. Default: that of the operating system, 0.
+    /// Default: the system's, 0. libzmq: `ZMQ_TOS`, default 0.
+    #[doc(alias("ZMQ_TOS", "TOS"))]
     #[must_use]
     pub const fn tos(mut self, byte: u8) -> Self {
         self.settings.transport.tos = Some(byte);
         self
     }
 
-    /// Sets the priority of packets in the queues of this machine: `PRIORITY`. Applies to tcp on Linux; a value above 6
-    /// requires `CAP_NET_ADMIN`. Default: that of the operating system, 0.
+    /// Sets the priority of packets in the queues of this machine. Applies to tcp on Linux; a value above 6 requires
+    /// `CAP_NET_ADMIN`.
+    ///
+    /// Default: the system's, 0. libzmq: `ZMQ_PRIORITY`, default 0.
+    #[doc(alias("ZMQ_PRIORITY", "PRIORITY"))]
     #[must_use]
     pub const fn priority(mut self, priority: u32) -> Self {
         self.settings.transport.priority = Some(priority);
         self
     }
 
-    /// Uses only the network interface with this name: `BINDTODEVICE`. Applies to tcp on Linux. Default: the interface
-    /// that the routing table of the operating system selects.
+    /// Uses only the network interface with this name: 1 to 15 bytes. Applies to tcp on Linux. Without this option, the
+    /// routing table of the operating system selects the interface.
+    ///
+    /// Default: none. libzmq: `ZMQ_BINDTODEVICE`, default none.
     ///
     /// # Errors
     /// [`OptionsError::OutOfRange`] unless the name has 1 to 15 bytes, without `/` and white space.
+    #[doc(alias("ZMQ_BINDTODEVICE", "BINDTODEVICE"))]
     pub fn bind_to_device(mut self, name: impl Into<String>) -> Result<Self, OptionsError> {
         let name = name.into();
         let is_allowed = |byte: u8| byte > b' ' && byte != b'/';
@@ -104,19 +140,6 @@ impl<T: Kind> Options<T> {
         }
         self.settings.transport.device = Some(name);
         Ok(self)
-    }
-
-    /// Makes listeners at `tcp://*` and `tcp://[::]` accept both IPv6 and IPv4 connections. This corresponds to
-    /// `ZMQ_IPV6` = 1. The bound endpoint of `tcp://*` then has the address `[::]` instead of `0.0.0.0`. On a machine
-    /// without IPv6, these listeners accept only IPv4.
-    ///
-    /// Off by default, as in libzmq: `tcp://*` accepts only IPv4, and the operating system decides whether `tcp://[::]`
-    /// also accepts IPv4. The option does not affect `connect` and other addresses: IPv6 addresses can always be bound
-    /// and connected to, and `connect` tries all addresses of a host name. libzmq tries only the first address.
-    #[must_use]
-    pub const fn dual_stack(mut self, dual_stack: bool) -> Self {
-        self.settings.transport.dual_stack = dual_stack;
-        self
     }
 }
 

@@ -1,0 +1,232 @@
+//! Checks the documentation in the source code: the page of `Options`, and the names of libzmq by which items are found.
+
+use std::fs;
+use std::path::Path;
+
+/// Folder of the options. Its `mod.rs` declares the modules in the order in which the page of `Options` shows them, and
+/// its own functions come last.
+const OPTIONS: &str = "proto/src/socket/options";
+
+/// Table of all options, in the documentation of `Options`: a row per option, in the order of the page, with the names
+/// and the default of the setter's own documentation, and the socket types of its bound.
+#[test]
+fn options_table_has_each_option_with_its_default() {
+    let (kinds, mut group, mut expected) = (kinds(), String::new(), Vec::new());
+    for setter in setters() {
+        if group != setter.group {
+            group.clone_from(&setter.group);
+            expected.push(format!("| **{group}** | | | |"));
+        }
+        expected.push(setter.row(&kinds));
+    }
+    let mod_rs = read(&format!("{OPTIONS}/mod.rs"));
+    let rows = mod_rs.lines().filter_map(|line| line.strip_prefix("/// ")).filter(|line| line.starts_with("| "));
+    let rows = rows.skip(1).map(str::to_owned).collect::<Vec<_>>();
+    for (bound, text) in [("Sends", "Types that\n/// send are all but "), ("Receives", ", types that receive all but ")]
+    {
+        let without = kinds.iter().filter(|marker| !marker.is(bound)).map(|marker| marker.name.to_uppercase());
+        let text = format!("{text}{}", without.collect::<Vec<_>>().join(", "));
+        assert!(mod_rs.contains(&text), "the documentation of `Options` should contain {text:?}");
+    }
+    assert!(rows == expected, "the table of `Options` should be:\n{}", expected.join("\n"));
+    assert!(rows[1].contains("linger") && rows[2].contains("send_hwm") && rows[3].contains("recv_hwm"), "{rows:?}");
+}
+
+#[test]
+fn options_state_when_they_fail() {
+    for setter in setters() {
+        let can_fail = setter.signature.contains("-> Result<");
+        assert_eq!(
+            can_fail,
+            setter.doc.contains("\n# Errors\n"),
+            "`{}` returns a result or states errors",
+            setter.name
+        );
+    }
+}
+
+/// Lists of the options in the documentation of the markers in `kind.rs`: one list per trait or marker.
+#[test]
+fn kinds_list_each_of_their_options() {
+    let text = read("proto/src/kind.rs");
+    let (_, lists) = text.split_once("\nmacro_rules! options_of {\n").unwrap();
+    let (lists, _) = lists.split_once("\n}\n").unwrap();
+    let listed = lists.split("\n    (").flat_map(|arm| {
+        let bound = arm.trim_start().trim_start_matches('(').split([' ', ')']).next().unwrap_or_default();
+        let options = arm.split_once("links!(").map_or("", |(_, options)| options);
+        let names = options.split('"').nth(2).and_then(|names| names.split(')').next()).unwrap_or_default();
+        names.split_whitespace().map(|name| format!("{bound} {name}")).collect::<Vec<_>>()
+    });
+    let mut listed = listed.collect::<Vec<_>>();
+    let bound = |setter: &Setter| if setter.bound.is_empty() { "Kind".to_owned() } else { setter.bound.clone() };
+    let setters = setters().into_iter().filter(|setter| setter.name != "zap_handler");
+    let mut expected = setters.map(|setter| format!("{} {}", bound(&setter), setter.name)).collect::<Vec<_>>();
+    listed.sort();
+    expected.sort();
+    assert_eq!(listed, expected, "the lists of `options_of!`");
+}
+
+/// Item of the source code with its documentation.
+#[derive(Clone, Debug, Default)]
+struct Item {
+    name: String,
+    /// Line without indentation before the item, such as `impl Socket {`, and the heading of its documentation.
+    owner: String,
+    heading: String,
+    doc: String,
+    /// Names in the item's attributes `#[doc(alias(…))]`.
+    aliases: Vec<String>,
+    signature: String,
+}
+
+/// Option, as its setter and the setter's documentation define it.
+struct Setter {
+    name: String,
+    /// Heading of the `impl` block.
+    group: String,
+    /// Trait that the marker of the socket type must implement, or the marker itself; empty for all socket types.
+    bound: String,
+    doc: String,
+    signature: String,
+}
+
+impl Setter {
+    /// Returns the option if `item` is its setter.
+    fn new(item: Item) -> Option<Self> {
+        let (_, kind) = item.owner.strip_prefix("impl")?.strip_suffix("> {")?.split_once(" Options<")?;
+        let is_setter = item.signature.starts_with("pub ")
+            && ["(self,", "(mut self", "( self,", "( mut self,"].iter().any(|own| item.signature.contains(own))
+            && ["-> Self", "-> Result<Self"].iter().any(|result| item.signature.contains(result));
+        let bound = item.signature.split_once(" T: ").and_then(|(_, rest)| rest.split(',').next());
+        let bound = bound.unwrap_or(if kind == "T" { "" } else { kind }).to_owned();
+        let Item { name, heading: group, doc, signature, .. } = item;
+        is_setter.then_some(Self { name, group, bound, doc, signature })
+    }
+
+    /// Returns the row of the table for this option.
+    fn row(&self, kinds: &[Marker]) -> String {
+        let statement = self.doc.split("\n\n").find_map(|paragraph| paragraph.strip_prefix("Default: "));
+        let (default, libzmq) = statement.and_then(|text| text.split_once(". libzmq: ")).unwrap_or_else(|| {
+            panic!(
+                "`{}` needs a paragraph `Default: …. libzmq: …`, such as `Default: off. libzmq: no such option.`",
+                self.name
+            )
+        });
+        let names = libzmq.split("`ZMQ_").skip(1).filter_map(|text| text.split_once('`'));
+        let names = names.map(|(name, _)| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+        let colon = if names.is_empty() { "" } else { ": " };
+        let default = default.replace('\n', " ").replace(['[', ']'], "");
+        format!("| [`{0}`](Self::{0}){colon}{names} | {default} | {1} |", self.name, self.types(kinds))
+    }
+
+    /// Returns the socket types that have this option, in words.
+    fn types(&self, kinds: &[Marker]) -> String {
+        let names = |has: bool| {
+            let markers = kinds.iter().filter(|marker| marker.is(&self.bound) == has);
+            markers.map(|marker| marker.name.to_uppercase()).collect::<Vec<_>>().join(", ")
+        };
+        match &self.bound[..] {
+            "" => "all".to_owned(),
+            "Sends" => "that send".to_owned(),
+            "Receives" => "that receive".to_owned(),
+            "Zmtp" => format!("all but {}", names(false)),
+            _ => names(true),
+        }
+    }
+}
+
+/// Marker type in `kind.rs`, with the traits that it implements.
+struct Marker {
+    name: String,
+    traits: Vec<String>,
+}
+
+impl Marker {
+    /// Returns true if this marker has the bound of an option: a trait, or the name of one marker.
+    fn is(&self, bound: &str) -> bool {
+        self.name == bound || self.traits.iter().any(|name| name == bound)
+    }
+}
+
+/// Returns all options in the order in which the page of `Options` shows them.
+fn setters() -> Vec<Setter> {
+    let mod_rs = read(&format!("{OPTIONS}/mod.rs"));
+    let modules = mod_rs.lines().filter_map(|line| line.strip_prefix("mod ")?.strip_suffix(';'));
+    let files = modules.chain(["mod"]).map(|module| read(&format!("{OPTIONS}/{module}.rs")));
+    let setters = files.flat_map(|text| items(&text)).filter_map(Setter::new).collect::<Vec<_>>();
+    assert!(setters.len() > 50, "only {} options", setters.len());
+    setters
+}
+
+fn kinds() -> Vec<Marker> {
+    let text = read("proto/src/kind.rs");
+    let (_, table) = text.split_once("\nkinds! {\n").unwrap();
+    let (table, _) = table.split_once("\n}\n").unwrap();
+    let lines = table.lines().map(str::trim).filter(|line| !line.starts_with("//"));
+    let markers = lines.filter_map(|line| line.strip_suffix(';')?.split_once(": "));
+    let marker = |(name, traits): (&str, &str)| Marker {
+        name: name.to_owned(),
+        traits: traits.split(' ').map(str::to_owned).collect(),
+    };
+    markers.map(marker).collect()
+}
+
+/// Returns the items of a source file. The lines of function bodies yield items too, but without documentation.
+fn items(text: &str) -> Vec<Item> {
+    let (mut items, mut item, mut heading) = (Vec::new(), Item::default(), String::new());
+    let (mut owner, mut attribute, mut is_open) = (String::new(), None::<String>, false);
+    for line in text.lines().take_while(|line| !line.starts_with("#[cfg(test)]")) {
+        let trimmed = line.trim();
+        if let Some(text) = &mut attribute {
+            text.push_str(trimmed);
+        } else if trimmed.starts_with("#[") {
+            attribute = Some(trimmed.to_owned());
+        } else if let Some(doc) = trimmed.strip_prefix("///") {
+            item.doc.push_str(doc.strip_prefix(' ').unwrap_or(doc));
+            item.doc.push('\n');
+            continue;
+        } else if trimmed.is_empty() {
+            (item, is_open) = (Item::default(), false);
+            continue;
+        } else if !trimmed.starts_with("//") {
+            item.signature.push_str(trimmed);
+            item.signature.push(' ');
+            // The parameters and bounds of a function may follow in further lines.
+            is_open = item.signature.contains("fn ") && !trimmed.ends_with(['{', ';', '}']);
+            if !is_open {
+                if !line.starts_with([' ', ')', '}']) {
+                    line.clone_into(&mut owner);
+                    item.doc
+                        .lines()
+                        .find_map(|line| line.strip_prefix("# "))
+                        .unwrap_or_default()
+                        .clone_into(&mut heading);
+                }
+                let (name, owner, heading) = (name(&item.signature), owner.clone(), heading.clone());
+                items.push(Item { name, owner, heading, ..core::mem::take(&mut item) });
+            }
+            continue;
+        }
+        if let Some(text) = attribute.take_if(|text| text.ends_with(']')) {
+            let names =
+                text.strip_prefix("#[doc(alias").into_iter().flat_map(|names| names.split('"').skip(1).step_by(2));
+            item.aliases.extend(names.map(str::to_owned));
+        }
+    }
+    assert!(!is_open && attribute.is_none(), "a declaration without end: {item:?}");
+    items
+}
+
+/// Returns the name that `signature` declares.
+fn name(signature: &str) -> String {
+    // `fn` before `const`, because of constant functions.
+    let words = ["fn ", "struct ", "enum ", "trait ", "type ", "const ", "mod "];
+    let start = words.iter().find_map(|word| Some(signature.find(word)? + word.len())).unwrap_or_default();
+    let rest = signature[start..].trim_start_matches("pub ");
+    rest.chars().take_while(|char| char.is_alphanumeric() || *char == '_').collect()
+}
+
+fn read(path: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path);
+    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
