@@ -52,6 +52,7 @@ pub enum ReadError {
 /// # Errors
 ///
 /// [`ReadError`]: the file cannot be read, or does not have the format of pyzmq, czmq and [`write_certificates`].
+#[doc(alias("load_certificate", "zcert_load"))]
 pub fn read_certificate(path: impl AsRef<Path>) -> Result<Certificate, ReadError> {
     let path = path.as_ref();
     let text = fs::read_to_string(path).map(Zeroizing::new).map_err(unreadable(path))?;
@@ -65,6 +66,7 @@ pub fn read_certificate(path: impl AsRef<Path>) -> Result<Certificate, ReadError
 ///
 /// [`ReadError`]: the directory or one of the files cannot be read, or one of the files is not a certificate. In this
 /// case, the keys of the other files are not returned either.
+#[doc(alias = "load_certificates")]
 pub fn read_public_keys(directory: impl AsRef<Path>) -> Result<BTreeSet<PublicKey>, ReadError> {
     let directory = directory.as_ref();
     let mut keys = BTreeSet::new();
@@ -86,6 +88,7 @@ pub fn read_public_keys(directory: impl AsRef<Path>) -> Result<BTreeSet<PublicKe
 ///
 /// [`AlreadyExists`](io::ErrorKind::AlreadyExists) if one of the two files existed before the call; or another error of
 /// the operating system.
+#[doc(alias("create_certificates", "zcert_save"))]
 pub fn write_certificates(directory: impl AsRef<Path>, name: &str, certificate: &Certificate) -> io::Result<()> {
     let path = |extension| directory.as_ref().join(format!("{name}.{extension}"));
     let mut secret = None;

@@ -157,6 +157,7 @@ pub trait BindListener {
     ///
     /// # Errors
     /// [`BindError`]: the address of the listener is not known, or the listener is not in the listening state.
+    #[doc(alias("ZMQ_USE_FD", "USE_FD"))]
     fn bind_listener(
         &self,
         listener: impl Into<StdListener> + Send,

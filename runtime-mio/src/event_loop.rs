@@ -41,6 +41,7 @@ use std::task::Wake;
 /// })
 /// # }
 /// ```
+#[doc(alias = "zloop")]
 pub struct EventLoop {
     poll: sync::Poll,
     events: Events,

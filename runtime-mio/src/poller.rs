@@ -20,6 +20,7 @@ use std::time::Instant;
 
 /// Item of [`poll`]: a ZeroMQ socket or a file descriptor to wait for. After `poll` has returned,
 /// [`is_ready`](Self::is_ready) shows if the item was ready.
+#[doc(alias("zmq_pollitem_t", "zmq_poller_event_t"))]
 pub struct PollItem<'a> {
     source: Source<'a>,
     ready: bool,
@@ -40,12 +41,14 @@ type Ready<'a> = Pin<Box<dyn Future<Output = ()> + 'a>>;
 
 impl<'a> PollItem<'a> {
     /// Creates an item that is ready when a receive on the socket would not wait. The socket can run on any runtime.
+    #[doc(alias("ZMQ_POLLIN", "POLLIN"))]
     pub fn readable<T: Receives>(socket: &'a impl AsRef<Handle<T>>) -> Self {
         let socket = socket.as_ref();
         Self::of(Source::Socket(Box::new(|| Box::pin(socket.readable())), Box::new(|| socket.is_inherited())))
     }
 
     /// Creates an item that is ready when a send on the socket would not wait. The socket can run on any runtime.
+    #[doc(alias("ZMQ_POLLOUT", "POLLOUT"))]
     pub fn writable<T: Sends>(socket: &'a impl AsRef<Handle<T>>) -> Self {
         let socket = socket.as_ref();
         Self::of(Source::Socket(Box::new(|| Box::pin(socket.writable())), Box::new(|| socket.is_inherited())))
@@ -106,6 +109,8 @@ impl<'a> PollItem<'a> {
 /// The `poll` of the operating system failed. Also if the process has no free file descriptors for the first `poll` of
 /// the current thread, which creates a pair of streams. In a forked child, an error with [`RecvError::Forked`] inside
 /// if no item is ready and the tasks of a socket run in the parent.
+#[doc(alias("zmq_poll", "zmq_poller_new", "zmq_poller_add", "zmq_poller_wait", "zmq_poller_wait_all"))]
+#[doc(alias("zmq_poller_add_fd", "Poller", "zpoller"))]
 pub fn poll(items: &mut [PollItem<'_>], timeout: Option<Duration>) -> io::Result<usize> {
     let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
     with_wake_pipe(|mut read_end, waker| {

@@ -10,6 +10,7 @@ use sansmq_runtime::{Handle, Proxy, ProxyError, ProxyStatistics};
 ///
 /// # Errors
 /// [`ProxyError`]; [`ProxyError::Forked`] if a socket of the proxy was created before a fork.
+#[doc(alias("zmq_proxy", "zmq_device", "zproxy"))]
 pub fn proxy<F: Kind, B: Kind>(
     frontend: &impl AsRef<Handle<F>>,
     backend: &impl AsRef<Handle<B>>,
@@ -48,6 +49,7 @@ pub fn proxy<F: Kind, B: Kind>(
 ///
 /// # Errors
 /// [`ProxyError`]; [`ProxyError::Forked`] if a socket of the proxy was created before a fork.
+#[doc(alias("zmq_proxy_steerable"))]
 pub fn run_proxy(proxy: &mut Proxy) -> Result<ProxyStatistics, ProxyError> {
     if proxy.is_inherited() {
         return Err(ProxyError::Forked);

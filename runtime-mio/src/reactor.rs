@@ -66,6 +66,7 @@ use std::sync::Arc;
 /// # Ok(())
 /// # }
 /// ```
+#[doc(alias("ZMQ_FD", "FD", "zmq_poller_fd"))]
 pub struct Reactor {
     runtime: Mio,
     slots: Slab<Slot>,

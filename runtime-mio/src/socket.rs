@@ -123,6 +123,7 @@ impl<T: Typed> Socket<T> {
     /// # Panics
     /// The first socket that needs the background thread for IO starts this thread. This panics if the operating system
     /// has no thread or no descriptors left.
+    #[doc(alias("zmq_socket", "zsock_new"))]
     #[track_caller]
     pub fn new() -> Self {
         Self::with_options(Options::new())
@@ -200,6 +201,7 @@ impl<T: Kind> Socket<T> {
     ///
     /// # Errors
     /// [`BindError`]: `endpoint` is invalid or not supported by the socket type, or the operating system returned an error.
+    #[doc(alias("zmq_bind", "ZMQ_LAST_ENDPOINT", "LAST_ENDPOINT", "bind_to_random_port"))]
     pub fn bind<E>(&self, endpoint: E) -> Result<Endpoint, BindError>
     where
         E: TryInto<Endpoint>,
@@ -216,6 +218,7 @@ impl<T: Kind> Socket<T> {
     ///
     /// # Errors
     /// [`BindError`]: the address of the listener is not known, or the listener is not in the listening state.
+    #[doc(alias("ZMQ_USE_FD", "USE_FD"))]
     pub fn bind_listener(&self, listener: impl Into<StdListener> + Send) -> Result<Endpoint, BindError> {
         if self.is_inherited() {
             return Err(BindError::Forked);
@@ -227,6 +230,7 @@ impl<T: Kind> Socket<T> {
     ///
     /// # Errors
     /// [`ConnectError`]: `endpoint` is invalid, not supported by the socket type, or a wildcard.
+    #[doc(alias = "zmq_connect")]
     pub fn connect<E>(&self, endpoint: E) -> Result<(), ConnectError>
     where
         E: TryInto<Endpoint>,
@@ -242,6 +246,7 @@ impl<T: Kind> Socket<T> {
     ///
     /// # Errors
     /// [`UnbindError`]: `endpoint` is invalid, the socket is not bound to it, or closing the listener failed.
+    #[doc(alias = "zmq_unbind")]
     pub fn unbind<E>(&self, endpoint: E) -> Result<(), UnbindError>
     where
         E: TryInto<Endpoint>,
@@ -258,6 +263,7 @@ impl<T: Kind> Socket<T> {
     ///
     /// # Errors
     /// [`UnbindError`]: `endpoint` is invalid, or the socket is not connected to it.
+    #[doc(alias = "zmq_disconnect")]
     pub fn disconnect<E>(&self, endpoint: E) -> Result<(), UnbindError>
     where
         E: TryInto<Endpoint>,
@@ -269,6 +275,7 @@ impl<T: Kind> Socket<T> {
     /// Closes the socket for all its clones. Blocks until the queued messages are sent or `linger` expires, and until
     /// the bound addresses are free. The returned [`Closed`] has the number of messages that were not sent; see
     /// [`Handle::close`]. In a [forked](Self#fork) child, drops the copies of the queued messages, and does not block.
+    #[doc(alias("zmq_close", "zsock_destroy"))]
     pub fn close(&self) -> Closed {
         if self.is_inherited() {
             return self.handle.abandon();
@@ -288,6 +295,7 @@ impl<T: Kind> Socket<T> {
 
     /// Returns an iterator over the events of the socket that are emitted from now on, such as connects and
     /// disconnects; see [`Handle::monitor`].
+    #[doc(alias("zmq_socket_monitor", "zmq_socket_monitor_versioned", "get_monitor_socket"))]
     pub fn monitor(&self) -> Events {
         Events(self.handle.monitor())
     }
@@ -304,6 +312,8 @@ impl<T: Kind> Socket<T> {
     ///
     /// # Errors
     /// [`SendError`], which returns the message; never [`SendError::Full`].
+    #[doc(alias("zmq_send", "zmq_msg_send", "zmq_sendmsg", "zmq_sendiov", "send_multipart", "send_string"))]
+    #[doc(alias = "zmsg_send")]
     pub fn send(&self, message: impl Into<Message>) -> Result<(), SendError>
     where
         T: Sends,
@@ -316,6 +326,7 @@ impl<T: Kind> Socket<T> {
     /// # Errors
     /// [`SendError`], which returns the message; [`SendError::TimedOut`] when the timeout expires, with the reason of each
     /// dial that is failing.
+    #[doc(alias("ZMQ_SNDTIMEO", "SNDTIMEO", "set_sndtimeo"))]
     pub fn send_timeout(&self, message: impl Into<Message>, timeout: Duration) -> Result<(), SendError>
     where
         T: Sends,
@@ -342,6 +353,7 @@ impl<T: Kind> Socket<T> {
     ///
     /// # Errors
     /// [`SendError`], which returns the message.
+    #[doc(alias("ZMQ_DONTWAIT", "DONTWAIT", "ZMQ_NOBLOCK", "NOBLOCK"))]
     pub fn try_send(&self, message: impl Into<Message>) -> Result<(), SendError>
     where
         T: Sends,
@@ -365,6 +377,8 @@ impl<T: Kind> Socket<T> {
     ///
     /// # Errors
     /// [`RecvError`]; never [`RecvError::Empty`].
+    #[doc(alias("zmq_recv", "zmq_msg_recv", "zmq_recvmsg", "zmq_recviov", "recv_multipart", "recv_string"))]
+    #[doc(alias = "zmsg_recv")]
     pub fn recv(&self) -> Result<Message, RecvError>
     where
         T: Receives,
@@ -376,6 +390,7 @@ impl<T: Kind> Socket<T> {
     ///
     /// # Errors
     /// [`RecvError`]; [`RecvError::TimedOut`] when the timeout expires, with the reason of each dial that is failing.
+    #[doc(alias("ZMQ_RCVTIMEO", "RCVTIMEO", "set_rcvtimeo"))]
     pub fn recv_timeout(&self, timeout: Duration) -> Result<Message, RecvError>
     where
         T: Receives,
@@ -398,6 +413,7 @@ impl<T: Kind> Socket<T> {
     ///
     /// # Errors
     /// [`RecvError`]; never [`RecvError::Empty`].
+    #[doc(alias = "zmq_msg_gets")]
     pub fn recv_from(&self) -> Result<(Message, Arc<Peer>), RecvError>
     where
         T: Receives,
@@ -420,6 +436,7 @@ impl<T: Kind> Socket<T> {
     ///
     /// # Errors
     /// [`RecvError`].
+    #[doc(alias("ZMQ_DONTWAIT", "DONTWAIT", "ZMQ_NOBLOCK", "NOBLOCK"))]
     pub fn try_recv(&self) -> Result<Message, RecvError>
     where
         T: Receives,
@@ -472,6 +489,7 @@ impl<T: Kind> fmt::Debug for Socket<T> {
 
 /// Iterator over the events of a socket; see [`Socket::monitor`]. Blocks until the next event, and ends when the socket
 /// is closed. In a [forked](Socket#fork) child it ends after the events that were emitted before the fork.
+#[doc(alias("zmonitor", "recv_monitor_message"))]
 #[derive(Debug)]
 pub struct Events(Monitor);
 

@@ -15,6 +15,7 @@ impl<T: Kind> Socket<T> {
     ///
     /// # Errors
     /// [`SubscribeError`].
+    #[doc(alias("ZMQ_SUBSCRIBE", "set_subscribe"))]
     pub fn subscribe(&self, prefix: impl AsRef<[u8]>) -> Result<(), SubscribeError>
     where
         T: Subscribes,
@@ -26,6 +27,7 @@ impl<T: Kind> Socket<T> {
     ///
     /// # Errors
     /// [`SubscribeError`].
+    #[doc(alias("ZMQ_UNSUBSCRIBE", "set_unsubscribe"))]
     pub fn unsubscribe(&self, prefix: impl AsRef<[u8]>) -> Result<(), SubscribeError>
     where
         T: Subscribes,
@@ -39,6 +41,7 @@ impl<T: Kind> Socket<T> {
     ///
     /// # Errors
     /// [`JoinError`].
+    #[doc(alias = "zmq_join")]
     pub fn join(&self, group: impl AsRef<[u8]>) -> Result<(), JoinError>
     where
         T: JoinsGroups,
@@ -50,6 +53,7 @@ impl<T: Kind> Socket<T> {
     ///
     /// # Errors
     /// [`JoinError`].
+    #[doc(alias = "zmq_leave")]
     pub fn leave(&self, group: impl AsRef<[u8]>) -> Result<(), JoinError>
     where
         T: JoinsGroups,
@@ -132,6 +136,7 @@ impl<T: Kind> Socket<T> {
     /// Returns the number of different subscribed prefixes or joined groups (`ZMQ_TOPICS_COUNT`). For a SUB, XSUB or
     /// DISH, counts the subscriptions of the socket itself. For a PUB, XPUB or RADIO, counts the subscriptions of all
     /// peers. Returns zero for other socket types.
+    #[doc(alias("ZMQ_TOPICS_COUNT", "TOPICS_COUNT"))]
     pub fn subscription_count(&self) -> usize {
         self.handle().subscription_count()
     }

@@ -15,6 +15,7 @@ use sansmq_proto::{Event, Message, RecvError, SendError};
 use std::sync::Arc;
 
 /// Future of [`Handle::recv`]: receives the next message.
+#[doc(alias("ZMQ_RCVTIMEO", "RCVTIMEO", "set_rcvtimeo"))]
 #[must_use = "futures do nothing unless awaited"]
 pub struct Recv<'a>(pub(crate) TurnKey<&'a Arc<Shared>>);
 
@@ -28,6 +29,7 @@ impl Future for Recv<'_> {
 }
 
 /// Future of [`Handle::send`]: sends one message.
+#[doc(alias("ZMQ_SNDTIMEO", "SNDTIMEO", "set_sndtimeo"))]
 #[must_use = "futures do nothing unless awaited"]
 pub struct Send<'a> {
     pub(crate) key: TurnKey<&'a Arc<Shared>>,
@@ -170,6 +172,7 @@ impl<T: Sends> Sink<Message> for Outgoing<T> {
 ///
 /// At most 1000 unread events are queued for each monitor. When more events occur, the oldest events are dropped, and
 /// [`Event::Lagged`] reports their number.
+#[doc(alias("zmonitor", "recv_monitor_message"))]
 pub struct Monitor {
     shared: Arc<Shared>,
     id: u64,

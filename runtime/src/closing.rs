@@ -82,6 +82,8 @@ impl Context {
     /// open.
     ///
     /// Takes effect when it is called, even if the returned future is not polled.
+    #[doc(alias("zmq_ctx_term", "zmq_term", "zmq_ctx_destroy", "zmq_ctx_shutdown", "term", "destroy"))]
+    #[doc(alias("ZMQ_BLOCKY", "BLOCKY"))]
     pub fn close(&self, limit: Duration) -> impl Future<Output = ContextClosed> + Send + use<> {
         let mut closing = Vec::new();
         for shared in self.sockets() {

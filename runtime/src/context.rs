@@ -20,6 +20,7 @@ use std::sync::{Arc, PoisonError, Weak};
 /// So only libraries and tests that need separate names create a context (libzmq: `zmq_ctx_new`).
 ///
 /// A program should call [`close`](Self::close) before it ends, so that all its sockets send their queued messages.
+#[doc(alias("zmq_ctx_new", "zmq_init", "zctx"))]
 #[derive(Clone, Default)]
 pub struct Context(Arc<Mutex<Registry>>);
 

@@ -135,6 +135,7 @@ impl<T: Kind> Handle<T> {
     /// error, or the port is in use and cannot be shared ([`AddressInUse`](proto::NetworkError::AddressInUse)). Two
     /// sockets cannot share a port if both have the same resource, if both have none, or if their security settings
     /// differ.
+    #[doc(alias("zmq_bind", "ZMQ_LAST_ENDPOINT", "LAST_ENDPOINT", "bind_to_random_port"))]
     pub async fn bind<E>(&self, endpoint: E) -> Result<Endpoint, BindError>
     where
         E: TryInto<Endpoint>,
@@ -169,6 +170,7 @@ impl<T: Kind> Handle<T> {
     ///
     /// # Errors
     /// [`ConnectError`]: `endpoint` is invalid, not supported by the socket type, or a wildcard.
+    #[doc(alias = "zmq_connect")]
     pub fn connect<E>(&self, endpoint: E) -> Result<(), ConnectError>
     where
         E: TryInto<Endpoint>,
@@ -185,6 +187,7 @@ impl<T: Kind> Handle<T> {
     /// # Errors
     /// [`UnbindError`]: `endpoint` is invalid, the socket is not bound to it, or an error occurred while the listener
     /// was closed.
+    #[doc(alias = "zmq_unbind")]
     pub async fn unbind<E>(&self, endpoint: E) -> Result<(), UnbindError>
     where
         E: TryInto<Endpoint>,
@@ -211,6 +214,7 @@ impl<T: Kind> Handle<T> {
     ///
     /// # Errors
     /// [`UnbindError`]: `endpoint` is invalid, or no `connect` to this endpoint is active.
+    #[doc(alias = "zmq_disconnect")]
     pub fn disconnect<E>(&self, endpoint: E) -> Result<(), UnbindError>
     where
         E: TryInto<Endpoint>,
@@ -226,6 +230,7 @@ impl<T: Kind> Handle<T> {
     ///
     /// Call this method, or [`Context::close`], before the end of the program: the tasks of the socket end with their
     /// runtime, and messages that are not sent by then are lost.
+    #[doc(alias("zmq_close", "zsock_destroy"))]
     pub async fn close(&self) -> Closed {
         self.shared().with_time(Socket::close);
         self.shared().closed().await
@@ -243,6 +248,7 @@ impl<T: Kind> Handle<T> {
 
     /// Returns a stream of the events that the socket emits from now on. The events report changes of the socket's
     /// listeners and connections, and dropped messages. An event of a failure contains the reason.
+    #[doc(alias("zmq_socket_monitor", "zmq_socket_monitor_versioned", "get_monitor_socket"))]
     pub fn monitor(&self) -> Monitor {
         Monitor::new(self.shared())
     }
@@ -257,6 +263,8 @@ impl<T: Kind> Handle<T> {
     ///
     /// # Errors
     /// [`SendError`], which returns the message; never [`SendError::Full`].
+    #[doc(alias("zmq_send", "zmq_msg_send", "zmq_sendmsg", "zmq_sendiov", "send_multipart", "send_string"))]
+    #[doc(alias = "zmsg_send")]
     pub fn send(&self, message: impl Into<Message>) -> Send<'_>
     where
         T: Sends,
@@ -268,6 +276,7 @@ impl<T: Kind> Handle<T> {
     ///
     /// # Errors
     /// [`SendError`], which returns the message.
+    #[doc(alias("ZMQ_DONTWAIT", "DONTWAIT", "ZMQ_NOBLOCK", "NOBLOCK"))]
     pub fn try_send(&self, message: impl Into<Message>) -> Result<(), SendError>
     where
         T: Sends,
@@ -282,6 +291,7 @@ impl<T: Kind> Handle<T> {
     /// first and use up the room.
     ///
     /// Cancel-safe.
+    #[doc(alias("ZMQ_EVENTS", "EVENTS", "ZMQ_POLLOUT", "POLLOUT"))]
     pub async fn writable(&self)
     where
         T: Sends,
@@ -332,6 +342,8 @@ impl<T: Kind> Handle<T> {
     ///
     /// # Errors
     /// [`RecvError`]; never [`RecvError::Empty`].
+    #[doc(alias("zmq_recv", "zmq_msg_recv", "zmq_recvmsg", "zmq_recviov", "recv_multipart", "recv_string"))]
+    #[doc(alias = "zmsg_recv")]
     pub fn recv(&self) -> Recv<'_>
     where
         T: Receives,
@@ -347,6 +359,7 @@ impl<T: Kind> Handle<T> {
     ///
     /// # Errors
     /// [`RecvError`]; never [`RecvError::Empty`].
+    #[doc(alias = "zmq_msg_gets")]
     pub async fn recv_from(&self) -> Result<(Message, Arc<proto::connection::Peer>), RecvError>
     where
         T: Receives,
@@ -370,6 +383,7 @@ impl<T: Kind> Handle<T> {
     ///
     /// # Errors
     /// [`RecvError`].
+    #[doc(alias("ZMQ_DONTWAIT", "DONTWAIT", "ZMQ_NOBLOCK", "NOBLOCK"))]
     pub fn try_recv(&self) -> Result<Message, RecvError>
     where
         T: Receives,
@@ -383,6 +397,7 @@ impl<T: Kind> Handle<T> {
     /// receive the message first.
     ///
     /// Cancel-safe.
+    #[doc(alias("ZMQ_EVENTS", "EVENTS", "ZMQ_POLLIN", "POLLIN"))]
     pub async fn readable(&self)
     where
         T: Receives,
@@ -407,6 +422,7 @@ impl<T: Kind> Handle<T> {
     ///
     /// # Errors
     /// [`ConnectError`]: the errors of [`connect`](Self::connect), or another peer already has this routing id.
+    #[doc(alias("ZMQ_CONNECT_ROUTING_ID", "CONNECT_ROUTING_ID", "ZMQ_CONNECT_RID", "CONNECT_RID"))]
     pub fn connect_as<E>(&self, endpoint: E, routing_id: impl Into<Frame>) -> Result<(), ConnectError>
     where
         T: RoutesById,
@@ -424,6 +440,7 @@ impl<T: Kind> Handle<T> {
     ///
     /// # Errors
     /// [`UnbindError::UnknownPeer`] if no peer has this routing id.
+    #[doc(alias = "zmq_disconnect_peer")]
     pub fn disconnect_peer(&self, routing_id: impl Into<Frame>) -> Result<(), UnbindError>
     where
         T: AssignsRoutingId,
@@ -439,6 +456,7 @@ impl Handle<Peer> {
     ///
     /// # Errors
     /// [`ConnectError`].
+    #[doc(alias = "zmq_connect_peer")]
     pub fn connect_peer<E>(&self, endpoint: E) -> Result<Frame, ConnectError>
     where
         E: TryInto<Endpoint>,

@@ -46,6 +46,8 @@ use thiserror::Error;
 ///     Proxy::new(clients, workers).run().await
 /// }
 /// ```
+#[doc(alias("zmq_proxy", "zmq_device", "zproxy", "ZMQ_QUEUE", "QUEUE", "ZMQ_FORWARDER", "FORWARDER"))]
+#[doc(alias("ZMQ_STREAMER", "STREAMER"))]
 pub struct Proxy {
     frontend: Handle,
     backend: Handle,
@@ -126,6 +128,7 @@ impl Proxy {
     /// reply is dropped if the control socket has no room for it.
     ///
     /// Commands are executed while the proxy runs, paused or not. If the control socket is closed, the proxy continues.
+    #[doc(alias("zmq_proxy_steerable", "proxy_steerable"))]
     #[must_use]
     pub fn control<T: Receives>(mut self, socket: &impl AsRef<Handle<T>>) -> Self {
         self.control = Some(socket.as_ref().erase());

@@ -11,6 +11,7 @@ use std::sync::{Arc, PoisonError};
 ///
 /// A call of `pause`, `resume` or `terminate` takes effect when the future of [`Proxy::run`](super::Proxy::run) is
 /// polled next. A poll that has already begun still forwards messages, but at most 100 in each direction.
+#[doc(alias("zmq_proxy_steerable", "proxy_steerable"))]
 #[derive(Clone, Debug)]
 pub struct ProxyControl(Arc<Mutex<ControlState>>);
 

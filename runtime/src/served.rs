@@ -56,6 +56,7 @@ impl<R: CurrentRuntime, T: Typed> Served<R, T> {
     ///
     /// # Panics
     /// If there is no current runtime.
+    #[doc(alias("zmq_socket", "zsock_new"))]
     #[track_caller]
     pub fn new() -> Self {
         Self::with_options(Options::new())

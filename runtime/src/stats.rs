@@ -7,6 +7,7 @@ use sansmq_proto::socket::{PeerStats, SocketStats};
 
 impl<T: Kind> Handle<T> {
     /// Returns the counters and queue lengths of the socket; see [`Socket::stats`](sansmq_proto::Socket::stats).
+    #[doc(alias("ZMQ_EVENT_PIPES_STATS", "EVENT_PIPES_STATS", "zmq_socket_monitor_pipes_stats"))]
     pub fn stats(&self) -> SocketStats {
         self.shared().with(|state| {
             let mut stats = state.socket.stats();
@@ -16,6 +17,8 @@ impl<T: Kind> Handle<T> {
     }
 
     /// Returns the counters and queue lengths of each peer.
+    #[doc(alias("ZMQ_EVENT_PIPES_STATS", "EVENT_PIPES_STATS", "zmq_socket_monitor_pipes_stats"))]
+    #[doc(alias = "zmq_socket_get_peer_state")]
     pub fn peer_stats(&self) -> Vec<PeerStats> {
         self.shared().with(|state| {
             let mut stats: Vec<PeerStats> = state.socket.peer_stats().collect();

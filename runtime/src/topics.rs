@@ -24,6 +24,7 @@ impl<T: Kind> Handle<T> {
     ///
     /// # Errors
     /// [`SubscribeError`].
+    #[doc(alias("ZMQ_SUBSCRIBE", "set_subscribe"))]
     pub fn subscribe(&self, prefix: impl AsRef<[u8]>) -> Result<(), SubscribeError>
     where
         T: Subscribes,
@@ -37,6 +38,7 @@ impl<T: Kind> Handle<T> {
     ///
     /// # Errors
     /// [`SubscribeError`].
+    #[doc(alias("ZMQ_UNSUBSCRIBE", "set_unsubscribe"))]
     pub fn unsubscribe(&self, prefix: impl AsRef<[u8]>) -> Result<(), SubscribeError>
     where
         T: Subscribes,
@@ -52,6 +54,7 @@ impl<T: Kind> Handle<T> {
     ///
     /// # Errors
     /// [`JoinError`].
+    #[doc(alias = "zmq_join")]
     pub fn join(&self, group: impl AsRef<[u8]>) -> Result<(), JoinError>
     where
         T: JoinsGroups,
@@ -64,6 +67,7 @@ impl<T: Kind> Handle<T> {
     ///
     /// # Errors
     /// [`JoinError`].
+    #[doc(alias = "zmq_leave")]
     pub fn leave(&self, group: impl AsRef<[u8]>) -> Result<(), JoinError>
     where
         T: JoinsGroups,
@@ -101,6 +105,7 @@ impl<T: Kind> Handle<T> {
     /// peers together, and a prefix or group that several peers have in common only once. The many subscriptions of a
     /// peer that has just disconnected may still be counted in part: they are out of effect, and are removed step by
     /// step.
+    #[doc(alias("ZMQ_TOPICS_COUNT", "TOPICS_COUNT"))]
     pub fn subscription_count(&self) -> usize {
         self.shared().with(|state| state.socket.subscription_count())
     }

@@ -23,6 +23,7 @@ use std::time::{Duration, Instant, SystemTime};
 /// # let _ = rules;
 /// # Ok::<(), sansmq_os::keys::ReadError>(())
 /// ```
+#[doc(alias("configure_curve", "zcertstore"))]
 #[derive(Debug)]
 pub struct KeyFolder {
     directory: PathBuf,
