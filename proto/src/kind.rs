@@ -220,22 +220,31 @@ macro_rules! kinds {
 
 kinds! {
     /// REQ: sends a request and receives its reply, alternately (RFC 28, "The REQ Socket Type").
+    #[doc(alias = "ZMQ_REQ")]
     Req: Sends Receives HasRoutingId Zmtp;
     /// REP: receives a request and sends its reply, alternately (RFC 28, "The REP Socket Type").
+    #[doc(alias = "ZMQ_REP")]
     Rep: Sends Receives Zmtp;
     /// DEALER: sends to its peers round-robin and receives from all peers, in any order (RFC 28, "The DEALER Socket Type").
+    #[doc(alias("ZMQ_DEALER", "ZMQ_XREQ", "XREQ"))]
     Dealer: Sends Receives HasRoutingId Conflate HelloMessage HiccupMessage Zmtp;
     /// ROUTER: addresses its peers by routing id, the first frame of each message (RFC 28, "The ROUTER Socket Type").
+    #[doc(alias("ZMQ_ROUTER", "ZMQ_XREP", "XREP"))]
     Router: Sends Receives HasRoutingId RoutesById HelloMessage DisconnectMessage Zmtp;
     /// PAIR: exchanges messages with exactly one peer (RFC 31).
+    #[doc(alias = "ZMQ_PAIR")]
     Pair: Sends Receives Zmtp;
     /// PUSH: sends to its PULL peers round-robin (RFC 30, "The PUSH Socket Type").
+    #[doc(alias = "ZMQ_PUSH")]
     Push: Sends Conflate Zmtp;
     /// PULL: receives from all its PUSH peers (RFC 30, "The PULL Socket Type").
+    #[doc(alias = "ZMQ_PULL")]
     Pull: Receives Conflate Zmtp;
     /// PUB: sends each message to all peers that subscribe to a prefix of the message (RFC 29, "The PUB Socket Type").
+    #[doc(alias = "ZMQ_PUB")]
     Pub: Sends Publishes FiltersByPrefix Conflate Zmtp;
     /// SUB: receives the messages that begin with a subscribed prefix (RFC 29, "The SUB Socket Type").
+    #[doc(alias = "ZMQ_SUB")]
     Sub: Receives Subscribes FiltersByPrefix Conflate Zmtp;
     /// XPUB: a PUB that also receives the subscriptions of its peers as messages. Such a message is a byte 1
     /// (subscribe) or 0 (cancel), followed by the prefix (RFC 29, "The XPUB Socket Type").
@@ -243,33 +252,43 @@ kinds! {
     /// The application must call `recv`. When [`recv_hwm`](crate::Options::recv_hwm) subscription messages from one
     /// peer are queued, the socket processes no further input from this peer until the application receives the
     /// messages.
+    #[doc(alias = "ZMQ_XPUB")]
     XPub: Sends Receives Publishes FiltersByPrefix Subscribes Zmtp;
     /// XSUB: a SUB that can also send messages to its publishers. A sent message with the first byte 1 or 0 adds or
     /// cancels a subscription; the prefix follows this byte (RFC 29, "The XSUB Socket Type").
+    #[doc(alias = "ZMQ_XSUB")]
     XSub: Sends Receives Subscribes Zmtp;
     /// RADIO: sends each message, `[group, body]`, to all peers that joined this group (RFC 48, "The RADIO Socket
     /// Type").
+    #[doc(alias = "ZMQ_RADIO")]
     Radio: Sends Publishes Zmtp;
     /// DISH: receives the messages of the groups that it joined (RFC 48, "The DISH Socket Type").
+    #[doc(alias = "ZMQ_DISH")]
     Dish: Receives JoinsGroups Zmtp;
     /// CLIENT: sends to its SERVER peers round-robin and receives from all of them, in any order. Each message has one
     /// frame (RFC 41, "The CLIENT Socket Type").
+    #[doc(alias = "ZMQ_CLIENT")]
     Client: Sends Receives HelloMessage HiccupMessage Zmtp;
     /// SERVER: addresses its CLIENT peers by routing ids that the socket assigns (RFC 41, "The SERVER Socket Type").
     ///
     /// A routing id is a number of four bytes, big-endian. Sent and received messages are `[routing id, body]`; only
     /// the body is transmitted. Sending to an unknown routing id returns an error. While the queue of the addressed
     /// peer is full, an asynchronous `send` waits, and [`Socket::send`](crate::Socket::send) returns an error.
+    #[doc(alias = "ZMQ_SERVER")]
     Server: Sends Receives AssignsRoutingId HelloMessage DisconnectMessage Zmtp;
     /// SCATTER: sends to its GATHER peers round-robin. Each message has one frame (RFC 49, "The SCATTER Socket Type").
+    #[doc(alias = "ZMQ_SCATTER")]
     Scatter: Sends Zmtp;
     /// GATHER: receives from all its SCATTER peers. Each message has one frame (RFC 49, "The GATHER Socket Type").
+    #[doc(alias = "ZMQ_GATHER")]
     Gather: Receives Zmtp;
     /// CHANNEL: exchanges messages with exactly one peer. Each message has one frame (RFC 52).
+    #[doc(alias = "ZMQ_CHANNEL")]
     Channel: Sends Receives Zmtp;
     /// PEER: addresses other PEER sockets by routing ids that the socket assigns, in the same way as [`Server`] (RFC
     /// 51). `connect_peer` connects to a peer and returns its routing id, so that either side can send the first
     /// message.
+    #[doc(alias = "ZMQ_PEER")]
     Peer: Sends Receives AssignsRoutingId HelloMessage DisconnectMessage HiccupMessage Zmtp;
     /// STREAM: exchanges bytes over tcp and ipc with peers that do not use ZMTP (`ZMQ_STREAM`).
     ///
@@ -284,6 +303,7 @@ kinds! {
     ///
     /// Messages queued for a lost connection are dropped and not sent on another connection, because they are parts of one
     /// byte stream. STREAM has no handshake and no frames, so options for handshakes, frames and heartbeats have no effect.
+    #[doc(alias("ZMQ_STREAM", "ZMQ_ROUTER_RAW", "ROUTER_RAW"))]
     Stream: Sends Receives RoutesById;
 }
 

@@ -10,26 +10,46 @@ use core::fmt;
 #[non_exhaustive]
 #[expect(missing_docs, reason = "the variants have the names of the RFCs")]
 pub enum SocketType {
+    #[doc(alias = "ZMQ_PAIR")]
     Pair,
+    #[doc(alias = "ZMQ_PUB")]
     Pub,
+    #[doc(alias = "ZMQ_SUB")]
     Sub,
+    #[doc(alias = "ZMQ_REQ")]
     Req,
+    #[doc(alias = "ZMQ_REP")]
     Rep,
+    #[doc(alias("ZMQ_DEALER", "ZMQ_XREQ", "XREQ"))]
     Dealer,
+    #[doc(alias("ZMQ_ROUTER", "ZMQ_XREP", "XREP"))]
     Router,
+    #[doc(alias = "ZMQ_PULL")]
     Pull,
+    #[doc(alias = "ZMQ_PUSH")]
     Push,
+    #[doc(alias = "ZMQ_XPUB")]
     XPub,
+    #[doc(alias = "ZMQ_XSUB")]
     XSub,
+    #[doc(alias = "ZMQ_SERVER")]
     Server,
+    #[doc(alias = "ZMQ_CLIENT")]
     Client,
+    #[doc(alias = "ZMQ_RADIO")]
     Radio,
+    #[doc(alias = "ZMQ_DISH")]
     Dish,
+    #[doc(alias = "ZMQ_GATHER")]
     Gather,
+    #[doc(alias = "ZMQ_SCATTER")]
     Scatter,
+    #[doc(alias = "ZMQ_PEER")]
     Peer,
+    #[doc(alias = "ZMQ_CHANNEL")]
     Channel,
     /// A socket that exchanges plain bytes with peers that do not use ZMTP. The READY command never carries this type.
+    #[doc(alias("ZMQ_STREAM", "ZMQ_ROUTER_RAW", "ROUTER_RAW"))]
     Stream,
 }
 

@@ -8,15 +8,19 @@ use thiserror::Error;
 #[non_exhaustive]
 pub enum NetworkError {
     /// The connection was refused: no socket listens at the address.
+    #[doc(alias = "ECONNREFUSED")]
     #[error("connection refused: no socket listens at the address")]
     Refused,
     /// The operating system cannot reach the host or the network.
+    #[doc(alias = "ENETUNREACH")]
     #[error("the host or network is unreachable")]
     Unreachable,
     /// The time limit of a connection attempt, or of a transmission, expired before the peer answered.
+    #[doc(alias = "ETIMEDOUT")]
     #[error("the time limit expired without an answer")]
     TimedOut,
     /// The peer or the operating system has reset or aborted the connection.
+    #[doc(alias = "ECONNRESET")]
     #[error("the peer reset the connection")]
     Reset,
     /// The host name cannot be resolved: the lookup failed, or found no address.
@@ -27,9 +31,11 @@ pub enum NetworkError {
     #[error("too many host names are being looked up; the resolver of this machine does not answer")]
     TooManyLookups,
     /// Another operating system socket is already bound to the address.
+    #[doc(alias = "EADDRINUSE")]
     #[error("the address is already in use")]
     AddressInUse,
     /// This machine does not have the requested local address.
+    #[doc(alias("EADDRNOTAVAIL", "ENODEV"))]
     #[error("this machine does not have the address")]
     AddressUnavailable,
     /// The operating system denies the operation to this process.
@@ -45,9 +51,11 @@ pub enum NetworkError {
     #[error("the name of the Unix domain socket was removed or replaced while it was bound")]
     PathReplaced,
     /// This process or the system has reached its limit of open files.
+    #[doc(alias = "EMFILE")]
     #[error("too many files are open")]
     TooManyFiles,
     /// The runtime, the system or the called method does not support the transport of the endpoint.
+    #[doc(alias = "EPROTONOSUPPORT")]
     #[error("this runtime or system does not support the transport")]
     Unsupported,
     /// This machine does not have the requested network interface.

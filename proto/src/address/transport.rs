@@ -69,6 +69,7 @@ pub enum KeepaliveConfig {
 /// # let _ = options;
 /// # Ok::<(), sansmq_proto::address::OutOfRange>(())
 /// ```
+#[doc(alias("ZMQ_TCP_KEEPALIVE", "TCP_KEEPALIVE"))]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Keepalive {
     idle: Option<Duration>,
@@ -94,6 +95,7 @@ impl Keepalive {
     ///
     /// # Errors
     /// [`OutOfRange`] if `idle` is outside this range.
+    #[doc(alias("ZMQ_TCP_KEEPALIVE_IDLE", "TCP_KEEPALIVE_IDLE"))]
     pub fn idle(mut self, idle: Duration) -> Result<Self, OutOfRange> {
         self.idle = Some(seconds("keepalive idle", idle)?);
         Ok(self)
@@ -104,6 +106,7 @@ impl Keepalive {
     ///
     /// # Errors
     /// [`OutOfRange`] if `interval` is outside this range.
+    #[doc(alias("ZMQ_TCP_KEEPALIVE_INTVL", "TCP_KEEPALIVE_INTVL"))]
     pub fn interval(mut self, interval: Duration) -> Result<Self, OutOfRange> {
         self.interval = Some(seconds("keepalive interval", interval)?);
         Ok(self)
@@ -114,6 +117,7 @@ impl Keepalive {
     ///
     /// # Errors
     /// [`OutOfRange`] if `count` is outside this range.
+    #[doc(alias("ZMQ_TCP_KEEPALIVE_CNT", "TCP_KEEPALIVE_CNT"))]
     pub fn count(mut self, count: u32) -> Result<Self, OutOfRange> {
         if !(1..=MAX_PROBES).contains(&count) {
             return Err(OutOfRange::new("keepalive count", "from 1 to 127"));

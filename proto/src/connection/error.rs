@@ -11,6 +11,7 @@ use bytes::Bytes;
 use thiserror::Error;
 
 /// Reason why a connection ended. The socket and its other connections continue to work.
+#[doc(alias("ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL", "EVENT_HANDSHAKE_FAILED_PROTOCOL"))]
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ConnectionError {
@@ -49,6 +50,7 @@ pub enum ConnectionError {
     )]
     Version(u8),
     /// The two sides use different security mechanisms.
+    #[doc(alias("ZMQ_PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH", "PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH"))]
     #[error("this side uses the {ours} mechanism, the peer {theirs}; both must use the same mechanism")]
     MechanismMismatch {
         /// Mechanism of this side.
@@ -72,6 +74,7 @@ pub enum ConnectionError {
     Malformed(#[from] DecodeError),
     /// The peer sent a frame that is not allowed in the current phase, such as a message before READY. The value
     /// describes the violation.
+    #[doc(alias("ZMQ_PROTOCOL_ERROR_ZMTP_UNEXPECTED_COMMAND", "PROTOCOL_ERROR_ZMTP_UNEXPECTED_COMMAND"))]
     #[error("the peer violated the protocol: {0}")]
     Unexpected(&'static str),
     /// The peer's READY or INITIATE has no property Socket-Type.
@@ -137,6 +140,7 @@ pub enum ConnectionError {
     /// This side rejected the peer, because the authenticator denied access, failed or took too long. The value is the
     /// status, which this side sends to the peer in an ERROR command. After [`AuthStatus::TemporaryError`] this side
     /// only closes the connection, so that the peer connects again.
+    #[doc(alias("ZMQ_EVENT_HANDSHAKE_FAILED_AUTH", "EVENT_HANDSHAKE_FAILED_AUTH"))]
     #[error("the peer was not admitted: {0}")]
     Denied(AuthStatus),
     /// This side must authenticate the peer, but has no authenticator, and no ZAP handler is bound. The peer receives no

@@ -17,15 +17,19 @@ use bytes::Bytes;
 pub struct Peer {
     /// Socket type of the peer, compatible with the type of this side. A peer of ZMTP 1.0 sends no type; a compatible
     /// type is assumed.
+    #[doc(alias("ZMQ_MSG_PROPERTY_SOCKET_TYPE", "MSG_PROPERTY_SOCKET_TYPE"))]
     pub socket_type: SocketType,
     /// Routing id of the peer (wire property Identity); empty if the peer has set no routing id.
+    #[doc(alias("ZMQ_MSG_PROPERTY_ROUTING_ID", "MSG_PROPERTY_ROUTING_ID"))]
     pub routing_id: Frame,
     /// ZMTP version that both sides use.
     pub version: Version,
     /// All properties that the peer sent in READY or INITIATE; empty for a peer of ZMTP 2.0 or 1.0.
+    #[doc(alias = "zmq_msg_gets")]
     pub metadata: Metadata,
     /// User id that the authenticator assigned to the peer; `None` if it assigned no user id. Never taken from data
     /// that the peer sent.
+    #[doc(alias("ZMQ_MSG_PROPERTY_USER_ID", "MSG_PROPERTY_USER_ID"))]
     pub user_id: Option<Bytes>,
     /// Further properties that the authenticator assigned to the peer. Never taken from data that the peer sent.
     pub properties: Metadata,

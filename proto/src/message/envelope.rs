@@ -25,6 +25,7 @@ use alloc::vec::Vec;
 /// assert_eq!(reply, Message::from(["client-7", "", "done"]));
 /// # assert_eq!(body, Message::from("work, please"));
 /// ```
+#[doc(alias("zmsg_wrap", "zmsg_unwrap"))]
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Envelope(Vec<Frame>);
 

@@ -27,6 +27,8 @@ use core::ops::Deref;
 /// assert_eq!(frame, b"hello");
 /// assert_eq!(frame.to_text(), "hello");
 /// ```
+#[doc(alias("zmq_msg_t", "zframe_t", "zmq_msg_init", "zmq_msg_init_size", "zmq_msg_init_data", "zmq_msg_data"))]
+#[doc(alias = "zmq_msg_copy")]
 #[derive(Clone)]
 pub struct Frame(pub(super) Repr);
 
@@ -92,6 +94,7 @@ impl Frame {
     pub const EMPTY: Self = Self(Repr::Inline(Inline { bytes: [0; INLINE], len: Len::L0 }));
 
     /// Creates a frame with a copy of `bytes`.
+    #[doc(alias = "zmq_msg_init_buffer")]
     #[inline]
     pub fn copy_from_slice(bytes: &[u8]) -> Self {
         cost::bytes(bytes.len());
@@ -126,6 +129,7 @@ impl Frame {
     }
 
     /// Creates a frame from a constant, without an allocation.
+    #[doc(alias = "zmq_send_const")]
     pub fn from_static(bytes: &'static [u8]) -> Self {
         Self::from(Bytes::from_static(bytes))
     }

@@ -33,6 +33,8 @@ use core::hash::{Hash, Hasher};
 /// let [meta, body] = meta_and_body.into_array().expect("the message has two frames");
 /// assert_eq!((meta.to_text(), body.to_text()), ("META:userid=1234".into(), "Hello World".into()));
 /// ```
+#[doc(alias("zmq_msg_t", "zmsg_t", "ZMQ_SNDMORE", "SNDMORE", "ZMQ_RCVMORE", "RCVMORE", "ZMQ_MORE", "MORE"))]
+#[doc(alias("zmq_msg_more", "multipart"))]
 pub struct Message(Frames);
 
 #[derive(Clone)]
@@ -141,6 +143,7 @@ impl Message {
     }
 
     /// Returns the total number of bytes in all frames.
+    #[doc(alias("zmq_msg_size", "zmsg_content_size"))]
     #[inline]
     pub fn size(&self) -> usize {
         match &self.0 {
@@ -227,6 +230,7 @@ impl Message {
 
     /// Returns the first frame. In a message that a ROUTER sends or receives, this frame is the routing id of the peer.
     /// In a message that a SUB receives, this frame begins with the topic.
+    #[doc(alias("zmq_msg_routing_id", "zmq_msg_group"))]
     pub fn head(&self) -> &Frame {
         self.frames().first().expect("a message has at least one frame")
     }
@@ -256,6 +260,7 @@ impl Message {
     }
 
     /// Inserts a frame before all other frames, as a ROUTER does with the routing id of the sender.
+    #[doc(alias("zmq_msg_set_routing_id", "zmq_msg_set_group", "zmsg_pushstr"))]
     pub fn push_front(&mut self, frame: impl Into<Frame>) {
         cost::nodes(self.len());
         self.as_many(1).insert(0, frame.into());
@@ -268,12 +273,14 @@ impl Message {
     }
 
     /// Appends a frame after all other frames.
+    #[doc(alias = "zmsg_addstr")]
     pub fn push_back(&mut self, frame: impl Into<Frame>) {
         self.as_many(1).push(frame.into());
     }
 
     /// Removes the first frame and returns it. Returns `None` and leaves the message unchanged if it has only one frame,
     /// because a message has at least one.
+    #[doc(alias = "zmsg_popstr")]
     pub fn pop_front(&mut self) -> Option<Frame> {
         if self.len() == 1 {
             return None;

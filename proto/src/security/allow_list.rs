@@ -32,6 +32,7 @@ use {alloc::string::ToString, alloc::sync::Arc};
 /// # }
 /// # Ok::<(), core::net::AddrParseError>(())
 /// ```
+#[doc(alias("ThreadAuthenticator", "AsyncioAuthenticator", "zauth"))]
 #[derive(Clone, Default)]
 pub struct AllowList {
     /// Accepted IP addresses. If the set is empty, all addresses are accepted except those in `denied`.
@@ -69,6 +70,7 @@ impl AllowList {
     /// peers without an IP address, such as those of ipc.
     ///
     /// An IPv4 address equals its IPv4-mapped IPv6 address.
+    #[doc(alias("ZMQ_TCP_ACCEPT_FILTER", "TCP_ACCEPT_FILTER"))]
     #[must_use]
     pub fn allow(mut self, address: IpAddr) -> Self {
         self.allowed.insert(address.to_canonical());
@@ -86,6 +88,7 @@ impl AllowList {
     /// Adds a PLAIN user, or replaces the password of an existing user.
     ///
     /// PLAIN limits the user name and the password to 255 bytes each, so no peer can match longer values.
+    #[doc(alias = "configure_plain")]
     #[cfg(feature = "plain")]
     #[must_use]
     pub fn plain_user(mut self, name: impl Into<Bytes>, password: impl Into<Bytes>) -> Self {
@@ -94,6 +97,7 @@ impl AllowList {
     }
 
     /// Accepts the CURVE keys in `keys` and no others. Replaces earlier settings for CURVE keys.
+    #[doc(alias = "configure_curve")]
     #[cfg(feature = "curve")]
     #[must_use]
     pub fn curve_keys(mut self, keys: impl IntoIterator<Item = PublicKey>) -> Self {

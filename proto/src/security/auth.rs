@@ -22,6 +22,8 @@ pub struct AuthRequest {
     /// Address of the peer: the IP address without a port, such as `192.0.2.1`, or `:uid:gid:pid` over ipc where the
     /// operating system reports these; empty if unknown. If this side dialled the peer, the address to which it is
     /// connected, or the host name of the endpoint if a SOCKS proxy has looked the name up.
+    #[doc(alias("ZMQ_IPC_FILTER_PID", "IPC_FILTER_PID", "ZMQ_IPC_FILTER_UID", "IPC_FILTER_UID"))]
+    #[doc(alias("ZMQ_IPC_FILTER_GID", "IPC_FILTER_GID"))]
     pub address: String,
     /// Routing id of the socket that authenticates the peer; libzmq sends the same. The routing id of the peer is not
     /// known yet.

@@ -19,19 +19,23 @@ use thiserror::Error;
 #[non_exhaustive]
 pub enum Security {
     /// No security (RFC 37): no encryption, and by default every peer that reaches the port is accepted.
+    #[doc(alias = "ZMQ_NULL")]
     #[default]
     Null,
     /// PLAIN client: sends a user name and a password in clear text (RFC 24; `PLAIN_USERNAME`, `PLAIN_PASSWORD`).
+    #[doc(alias("ZMQ_PLAIN", "PLAIN", "ZMQ_PLAIN_USERNAME", "ZMQ_PLAIN_PASSWORD"))]
     #[cfg(feature = "plain")]
     PlainClient(PlainCredentials),
     /// PLAIN server: requires a user name and a password (RFC 24; `PLAIN_SERVER`).
     ///
     /// Rejects every peer unless an [authenticator](crate::Options::authenticator) or a ZAP handler accepts it. While
     /// there is neither, the connection is closed without an ERROR, and the peer can connect again.
+    #[doc(alias("ZMQ_PLAIN", "PLAIN", "ZMQ_PLAIN_SERVER"))]
     #[cfg(feature = "plain")]
     PlainServer,
     /// CURVE client: encrypts, and proves that it owns a key (RFC 26; `CURVE_PUBLICKEY`, `CURVE_SECRETKEY`,
     /// `CURVE_SERVERKEY`).
+    #[doc(alias("ZMQ_CURVE", "CURVE", "ZMQ_CURVE_SERVERKEY", "CURVE_SERVERKEY"))]
     #[cfg(feature = "curve")]
     CurveClient(Arc<ClientKeys>),
     /// CURVE server: encrypts, and requires that each client proves that it owns a key (RFC 26; `CURVE_SERVER`,
@@ -40,6 +44,7 @@ pub enum Security {
     /// Rejects every peer unless an [authenticator](crate::Options::authenticator) or a ZAP handler accepts it, or the
     /// socket has the option [`any_key`](crate::Options::any_key). While there is none of these, the connection is closed
     /// without an ERROR, and the peer can connect again. libzmq accepts any key instead.
+    #[doc(alias("ZMQ_CURVE", "CURVE", "ZMQ_CURVE_SERVER"))]
     #[cfg(feature = "curve")]
     CurveServer(Arc<KeyPair>),
 }
@@ -59,6 +64,7 @@ impl Security {
     ///
     /// # Errors
     /// [`SecurityError::PlainCredentials`] if the user name or the password has more than 255 bytes.
+    #[doc(alias("ZMQ_PLAIN_USERNAME", "PLAIN_USERNAME", "ZMQ_PLAIN_PASSWORD", "PLAIN_PASSWORD"))]
     pub fn plain_client(username: impl Into<Bytes>, password: impl Into<Bytes>) -> Result<Self, SecurityError> {
         let credentials = PlainCredentials { username: username.into(), password: password.into() };
         if credentials.username.len().max(credentials.password.len()) > 255 {
@@ -78,6 +84,8 @@ impl Security {
     /// # Errors
     /// [`SecurityError::ServerKey`] if `server` is a point of low order, such as all zeros, with which no secret can be
     /// agreed.
+    #[doc(alias("ZMQ_CURVE_PUBLICKEY", "CURVE_PUBLICKEY", "ZMQ_CURVE_SECRETKEY", "CURVE_SECRETKEY"))]
+    #[doc(alias("ZMQ_CURVE_SERVERKEY", "CURVE_SERVERKEY"))]
     pub fn curve_client(own: KeyPair, server: PublicKey) -> Result<Self, SecurityError> {
         if !server.is_usable() {
             return Err(SecurityError::ServerKey);
@@ -87,6 +95,7 @@ impl Security {
 
     /// Creates the settings of a CURVE server (`CURVE_SERVER`, `CURVE_SECRETKEY`). The server accepts no client without
     /// an authenticator; see [`CurveServer`](Self::CurveServer).
+    #[doc(alias("ZMQ_CURVE_SECRETKEY", "CURVE_SECRETKEY"))]
     pub fn curve_server(own: KeyPair) -> Self {
         Self::CurveServer(Arc::new(own))
     }

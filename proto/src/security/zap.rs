@@ -68,6 +68,11 @@ pub struct Request {
 }
 
 /// Error of a message that is not a valid ZAP request, or not a valid reply to a request.
+#[doc(alias("ZMQ_PROTOCOL_ERROR_ZAP_MALFORMED_REPLY", "PROTOCOL_ERROR_ZAP_MALFORMED_REPLY"))]
+#[doc(alias("ZMQ_PROTOCOL_ERROR_ZAP_BAD_REQUEST_ID", "PROTOCOL_ERROR_ZAP_BAD_REQUEST_ID"))]
+#[doc(alias("ZMQ_PROTOCOL_ERROR_ZAP_BAD_VERSION", "PROTOCOL_ERROR_ZAP_BAD_VERSION"))]
+#[doc(alias("ZMQ_PROTOCOL_ERROR_ZAP_INVALID_STATUS_CODE", "PROTOCOL_ERROR_ZAP_INVALID_STATUS_CODE"))]
+#[doc(alias("ZMQ_PROTOCOL_ERROR_ZAP_INVALID_METADATA", "PROTOCOL_ERROR_ZAP_INVALID_METADATA"))]
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ZapError {

@@ -23,10 +23,12 @@ pub enum SendError {
     /// No peer that could receive the message has room now: no such peer is connected, or the outgoing queues of these
     /// peers have reached the high-water mark. An asynchronous `send` waits instead. Carries the message that was not
     /// sent.
+    #[doc(alias("EAGAIN", "Again"))]
     #[error("no peer has room: no peer is connected, or `send_hwm` is reached; wait, or raise `send_hwm`")]
     Full(Message),
     /// The routing id in the first frame belongs to no peer. Returned by a STREAM, SERVER, PEER, or a ROUTER with
     /// `mandatory`. Carries the message that was not sent.
+    #[doc(alias = "EHOSTUNREACH")]
     #[error("no connected peer has the routing id in the first frame")]
     Unroutable(Message),
     /// A message of a ROUTER, SERVER or PEER has only one frame: a routing id without a body. Carries the message that
@@ -51,6 +53,7 @@ pub enum SendError {
     FrameCount(Message),
     /// The message is larger than `max_send_size` of this socket, or than `max_message_size` of a peer over `inproc`. Over
     /// other transports the limit of a peer is not known. Carries the message that was not sent.
+    #[doc(alias = "EMSGSIZE")]
     #[error(
         "the message has {n} bytes in all its frames, which is more than `max_send_size` of this socket allows, or \
          `max_message_size` of a peer over inproc", n = .0.size()
@@ -58,6 +61,7 @@ pub enum SendError {
     TooLarge(Message),
     /// A REQ has not yet received the reply to its last request, or a REP has no request to reply to. Carries the
     /// message that was not sent.
+    #[doc(alias = "EFSM")]
     #[error(
         "out of turn: a REQ sends once and then receives the reply (set `relaxed`, or use a DEALER, to send several \
          requests); a REP receives a request before it replies (use a ROUTER to answer in any order)"
@@ -65,9 +69,11 @@ pub enum SendError {
     OutOfTurn(Message),
     /// Sockets of this type cannot send, only receive. Carries the message that was not sent, and the type of the
     /// socket.
+    #[doc(alias = "ENOTSUP")]
     #[error("a {1} socket only receives")]
     Unsupported(Message, SocketType),
     /// The socket was closed before the call of `send`. Carries the message that was not sent.
+    #[doc(alias("ETERM", "ContextTerminated"))]
     #[error("the socket is closed")]
     Closed(Message),
     /// The runtime cannot run the socket, see [`Socket::runtime_failed`](crate::Socket::runtime_failed). Carries the message
@@ -76,6 +82,7 @@ pub enum SendError {
     Runtime(Message, NetworkError),
     /// A time-out of a blocking `send` expired before any peer had room. Carries the message that was not sent, and the
     /// dials that are failing, each with the reason.
+    #[doc(alias("EAGAIN", "Again"))]
     #[error("the time-out expired and no peer has room; {1}")]
     TimedOut(Message, FailingDials),
     /// No peer is connected, and every dial is failing; returned only with the option `fail_unreachable`, and after
@@ -191,9 +198,11 @@ impl fmt::Debug for SendError {
 #[non_exhaustive]
 pub enum RecvError {
     /// No message has arrived. An asynchronous `recv` waits instead.
+    #[doc(alias("EAGAIN", "Again"))]
     #[error("no message is waiting")]
     Empty,
     /// A REQ has not sent a request, or a REP has not replied to the last request.
+    #[doc(alias = "EFSM")]
     #[error(
         "out of turn: a REQ sends a request before it receives (use a DEALER to receive at any time); a REP replies \
          before it receives the next request (use a ROUTER to handle several requests)"
@@ -213,9 +222,11 @@ pub enum RecvError {
         cause: Arc<ConnectionError>,
     },
     /// Sockets of this type cannot receive, only send. The value is the type of the socket.
+    #[doc(alias = "ENOTSUP")]
     #[error("a {0} socket only sends")]
     Unsupported(SocketType),
     /// The socket is closed.
+    #[doc(alias("ETERM", "ContextTerminated"))]
     #[error("the socket is closed")]
     Closed,
     /// The runtime cannot run the socket, see [`Socket::runtime_failed`](crate::Socket::runtime_failed).
@@ -223,6 +234,7 @@ pub enum RecvError {
     Runtime(NetworkError),
     /// A time-out of a blocking `recv` expired before a message arrived. Carries the dials that are failing, each with
     /// the reason.
+    #[doc(alias("EAGAIN", "Again"))]
     #[error("the time-out expired and no message has arrived; {0}")]
     TimedOut(FailingDials),
     /// No message has arrived, no peer is connected, and every dial is failing; returned only with the option
@@ -291,6 +303,7 @@ pub enum JoinError {
     #[error("the group is not joined")]
     NotJoined,
     /// The name of the group has more than 255 bytes (RFC 48). The value is its length in bytes.
+    #[doc(alias("ZMQ_GROUP_MAX_LENGTH", "GROUP_MAX_LENGTH"))]
     #[error("the name of a group has at most 255 bytes, not {0}")]
     TooLong(usize),
     /// The socket is closed.
@@ -342,6 +355,7 @@ pub enum ConnectError {
     RoutingId(usize),
     /// The socket type does not support the transport of the endpoint, or does not support an endpoint with a resource.
     /// Carries the type of the socket and the endpoint.
+    #[doc(alias = "ENOCOMPATPROTO")]
     #[error("a {0} socket cannot connect to {1}: it supports only tcp and ipc, and no resource")]
     Transport(SocketType, Endpoint),
     /// The socket is closed.
@@ -417,6 +431,7 @@ pub enum BindError {
     },
     /// The socket type does not support the transport of the endpoint, or does not support an endpoint with a resource.
     /// Carries the type of the socket and the endpoint.
+    #[doc(alias = "ENOCOMPATPROTO")]
     #[error("a {0} socket cannot listen at {1}: it supports only tcp and ipc, and no shared port")]
     Transport(SocketType, Endpoint),
     /// The bound address of the listener given to `bind_listener` is unknown or cannot be written as an endpoint.

@@ -46,6 +46,7 @@ use core::time::Duration;
 #[non_exhaustive]
 pub enum Event {
     /// A listener is open (`LISTENING`).
+    #[doc(alias("ZMQ_EVENT_LISTENING", "EVENT_LISTENING"))]
     Listening {
         /// Bound endpoint of the listener.
         endpoint: Endpoint,
@@ -60,6 +61,7 @@ pub enum Event {
         endpoint: Endpoint,
     },
     /// A listener could not be opened (`BIND_FAILED`).
+    #[doc(alias("ZMQ_EVENT_BIND_FAILED", "EVENT_BIND_FAILED"))]
     ListenFailed {
         /// Endpoint that was given to `bind`.
         endpoint: Endpoint,
@@ -67,6 +69,7 @@ pub enum Event {
         error: NetworkError,
     },
     /// A listener failed to accept a connection and pauses (`ACCEPT_FAILED`).
+    #[doc(alias("ZMQ_EVENT_ACCEPT_FAILED", "EVENT_ACCEPT_FAILED"))]
     AcceptFailed {
         /// Address of the listener.
         endpoint: Endpoint,
@@ -76,12 +79,14 @@ pub enum Event {
         pause: Duration,
     },
     /// A listener is closed (`CLOSED`).
+    #[doc(alias("ZMQ_EVENT_CLOSED", "EVENT_CLOSED"))]
     ListenerClosed {
         /// Address of the listener.
         endpoint: Endpoint,
     },
     /// A listener could not be closed cleanly: its socket file was removed, or replaced by that of another listener
     /// (`CLOSE_FAILED`).
+    #[doc(alias("ZMQ_EVENT_CLOSE_FAILED", "EVENT_CLOSE_FAILED"))]
     ListenerCloseFailed {
         /// Address of the listener.
         endpoint: Endpoint,
@@ -89,6 +94,7 @@ pub enum Event {
         error: NetworkError,
     },
     /// A listener accepted a connection; the handshake begins (`ACCEPTED`).
+    #[doc(alias("ZMQ_EVENT_ACCEPTED", "EVENT_ACCEPTED"))]
     Accepted {
         /// Id of the pipe (the message queues of this peer) that the connection belongs to.
         pipe: PipeId,
@@ -118,6 +124,7 @@ pub enum Event {
     },
     /// The socket begins to connect to a peer (`CONNECT_DELAYED`). Over `inproc`, the connection attempt lasts until
     /// the endpoint is bound.
+    #[doc(alias("ZMQ_EVENT_CONNECT_DELAYED", "EVENT_CONNECT_DELAYED"))]
     Connecting {
         /// Id of the pipe, which holds the message queues of this peer.
         pipe: PipeId,
@@ -125,6 +132,7 @@ pub enum Event {
         endpoint: Endpoint,
     },
     /// A connection attempt succeeded; the handshake of the new connection begins (`CONNECTED`).
+    #[doc(alias("ZMQ_EVENT_CONNECTED", "EVENT_CONNECTED"))]
     Connected {
         /// Id of the pipe, which holds the message queues of this peer.
         pipe: PipeId,
@@ -132,6 +140,7 @@ pub enum Event {
         endpoint: Endpoint,
     },
     /// A connection attempt failed (`CLOSED`, and `CONNECT_RETRIED` if `retry` is set).
+    #[doc(alias("ZMQ_EVENT_CLOSED", "EVENT_CLOSED", "ZMQ_EVENT_CONNECT_RETRIED", "EVENT_CONNECT_RETRIED"))]
     ConnectFailed {
         /// Id of the pipe, which holds the message queues of this peer.
         pipe: PipeId,
@@ -147,6 +156,7 @@ pub enum Event {
     },
     /// A connection attempt, or the wait for the next attempt, was cancelled, for example by `disconnect` or `close`
     /// (`CLOSED`).
+    #[doc(alias("ZMQ_EVENT_CLOSED", "EVENT_CLOSED"))]
     ConnectCancelled {
         /// Id of the pipe, which holds the message queues of this peer.
         pipe: PipeId,
@@ -154,6 +164,7 @@ pub enum Event {
         endpoint: Endpoint,
     },
     /// A handshake is finished and messages can be exchanged (`HANDSHAKE_SUCCEEDED`).
+    #[doc(alias("ZMQ_EVENT_HANDSHAKE_SUCCEEDED", "EVENT_HANDSHAKE_SUCCEEDED"))]
     Ready {
         /// Id of the pipe (the message queues of this peer) that the connection belongs to.
         pipe: PipeId,
@@ -168,6 +179,10 @@ pub enum Event {
     },
     /// A connection ended before its handshake was finished; no messages were exchanged (`HANDSHAKE_FAILED_NO_DETAIL`,
     /// `HANDSHAKE_FAILED_PROTOCOL`, `HANDSHAKE_FAILED_AUTH`).
+    #[doc(alias("ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL", "EVENT_HANDSHAKE_FAILED_NO_DETAIL"))]
+    #[doc(alias("ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL", "EVENT_HANDSHAKE_FAILED_PROTOCOL"))]
+    #[doc(alias("ZMQ_EVENT_HANDSHAKE_FAILED_AUTH", "EVENT_HANDSHAKE_FAILED_AUTH", "ZMQ_EVENT_CONNECT_RETRIED"))]
+    #[doc(alias = "EVENT_CONNECT_RETRIED")]
     HandshakeFailed {
         /// Id of the pipe (the message queues of this peer) that the connection belonged to.
         pipe: PipeId,
@@ -180,6 +195,8 @@ pub enum Event {
         retry: Option<Duration>,
     },
     /// A connection ended after its handshake was finished (`DISCONNECTED`).
+    #[doc(alias("ZMQ_EVENT_DISCONNECTED", "EVENT_DISCONNECTED", "ZMQ_EVENT_CONNECT_RETRIED"))]
+    #[doc(alias = "EVENT_CONNECT_RETRIED")]
     Disconnected {
         /// Id of the pipe (the message queues of this peer) that the connection belonged to.
         pipe: PipeId,
@@ -209,6 +226,7 @@ pub enum Event {
         unsent: usize,
     },
     /// The socket is closed and all its pipes are removed (`MONITOR_STOPPED`).
+    #[doc(alias("ZMQ_EVENT_MONITOR_STOPPED", "EVENT_MONITOR_STOPPED"))]
     Closed,
     /// The monitor polled its events too slowly, so that the oldest events were dropped. The value is the number of
     /// dropped events.

@@ -70,6 +70,7 @@ pub enum CertificateError {
 /// assert_eq!(parsed.metadata().collect::<Vec<_>>(), [("name", "Frontend")]);
 /// # Ok::<(), sansmq_proto::security::curve::CertificateError>(())
 /// ```
+#[doc(alias = "zcert")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Certificate {
     public: PublicKey,

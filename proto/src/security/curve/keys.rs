@@ -29,6 +29,7 @@ pub enum KeyError {
 /// A public key. Its text form is 40 characters of Z85.
 ///
 /// Any 32 bytes are accepted. A handshake with an unusable key, a point of low order, fails.
+#[doc(alias("ZMQ_CURVE_PUBLICKEY", "CURVE_PUBLICKEY", "ZMQ_CURVE_SERVERKEY", "CURVE_SERVERKEY"))]
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PublicKey([u8; 32]);
 
@@ -86,6 +87,7 @@ impl fmt::Debug for PublicKey {
 }
 
 /// A secret key. Wiped from memory when dropped, compared in constant time, and omitted by `Debug`.
+#[doc(alias("ZMQ_CURVE_SECRETKEY", "CURVE_SECRETKEY"))]
 #[derive(Clone)]
 pub struct SecretKey(Zeroizing<[u8; 32]>);
 
@@ -101,6 +103,7 @@ impl SecretKey {
     }
 
     /// Computes the public key that belongs to this secret key.
+    #[doc(alias("zmq_curve_public", "curve_public"))]
     pub fn public_key(&self) -> PublicKey {
         PublicKey(MontgomeryPoint::mul_base_clamped(*self.0).to_bytes())
     }
@@ -148,6 +151,7 @@ impl fmt::Debug for SecretKey {
 }
 
 /// A secret key and its public key.
+#[doc(alias("zmq_curve_keypair", "curve_keypair", "zcert"))]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyPair {
     public: PublicKey,
@@ -156,6 +160,7 @@ pub struct KeyPair {
 
 impl KeyPair {
     /// Generates a key pair from 32 bytes of `entropy`. The secret key is as unpredictable as these bytes.
+    #[doc(alias("zmq_curve_keypair", "curve_keypair"))]
     pub fn generate(entropy: &mut dyn Entropy) -> Self {
         let mut bytes = Zeroizing::new([0; 32]);
         entropy.fill(&mut *bytes);

@@ -48,6 +48,7 @@ pub enum Z85Error {
 /// # Errors
 ///
 /// [`Z85Error::ByteCount`] if the number of bytes is not a multiple of 4.
+#[doc(alias("zmq_z85_encode", "z85_encode"))]
 pub fn encode(bytes: &[u8]) -> Result<String, Z85Error> {
     let (quads, []) = bytes.as_chunks() else {
         return Err(Z85Error::ByteCount(bytes.len()));
@@ -62,6 +63,7 @@ pub fn encode(bytes: &[u8]) -> Result<String, Z85Error> {
 /// # Errors
 ///
 /// [`Z85Error`] if the text is not valid Z85.
+#[doc(alias("zmq_z85_decode", "z85_decode"))]
 pub fn decode(text: &str) -> Result<Vec<u8>, Z85Error> {
     let mut bytes = vec![0; text.len() / 5 * 4];
     decode_into(text.as_bytes(), &mut bytes)?;

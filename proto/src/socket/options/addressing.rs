@@ -118,7 +118,7 @@ impl<T: Kind> Options<T> {
     /// other message; other peers receive an empty message.
     ///
     /// Default: off. libzmq: `ZMQ_PROBE_ROUTER`, default off.
-    #[doc(alias("ZMQ_PROBE_ROUTER", "PROBE_ROUTER"))]
+    #[doc(alias = "ZMQ_PROBE_ROUTER")]
     #[must_use]
     pub const fn probe_router(mut self, probe: bool) -> Self
     where

@@ -128,7 +128,7 @@ impl<T: Kind> Options<T> {
     /// `inproc`, where `connect` waits until the endpoint is bound.
     ///
     /// Default: 30 s. libzmq: `ZMQ_CONNECT_TIMEOUT` in milliseconds, default 0 (no limit).
-    #[doc(alias("ZMQ_CONNECT_TIMEOUT", "CONNECT_TIMEOUT"))]
+    #[doc(alias = "ZMQ_CONNECT_TIMEOUT")]
     #[must_use]
     pub fn connect_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
         self.settings.connect_timeout = timeout.into();
@@ -148,7 +148,7 @@ impl<T: Kind> Options<T> {
     /// Sets the conditions under which the socket does not dial again: the fields of [`ReconnectStop`] that are true.
     ///
     /// Default: none. libzmq: `ZMQ_RECONNECT_STOP`, default 0 (none).
-    #[doc(alias("ZMQ_RECONNECT_STOP", "RECONNECT_STOP"))]
+    #[doc(alias = "ZMQ_RECONNECT_STOP")]
     #[must_use]
     pub const fn reconnect_stop(mut self, stop: ReconnectStop) -> Self {
         self.settings.reconnect_stop = stop;
@@ -181,7 +181,7 @@ impl<T: Kind> Options<T> {
     /// [`OptionsError::PropertyName`] unless the name begins with `X-` and has at most 255 bytes, all of them letters,
     /// digits or one of `-_.+` (RFC 37). [`OptionsError::Properties`] for more than 32 properties, or a value of more
     /// than 1024 bytes. Every peer accepts properties within these limits.
-    #[doc(alias("ZMQ_METADATA", "METADATA"))]
+    #[doc(alias = "ZMQ_METADATA")]
     pub fn metadata(mut self, name: &str, value: impl Into<Bytes>) -> Result<Self, OptionsError> {
         if !name.starts_with("X-") || name.len() > 255 || !name.bytes().all(is_name_char) {
             return Err(OptionsError::PropertyName(name.to_owned()));

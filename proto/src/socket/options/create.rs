@@ -10,7 +10,6 @@ use core::time::Duration;
 
 impl<T: Typed> Options<T> {
     /// Creates options with default values.
-    #[doc(alias("zmq_setsockopt", "setsockopt", "set_option"))]
     pub const fn new() -> Self {
         Self::with_type(T::TYPE)
     }

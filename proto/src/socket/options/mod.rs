@@ -142,6 +142,7 @@ use core::time::Duration;
 /// | [`socks_proxy_as`](Self::socks_proxy_as): `SOCKS_PROXY`, `SOCKS_USERNAME`, `SOCKS_PASSWORD` | none | all |
 /// | **Conversions, and sockets without a runtime** | | | |
 /// | [`zap_handler`](Self::zap_handler) | none | all |
+#[doc(alias("zmq_setsockopt", "setsockopt", "zmq_getsockopt", "getsockopt"))]
 #[derive(Debug)]
 pub struct Options<T: Kind = Any> {
     pub(crate) settings: Settings,

@@ -144,7 +144,7 @@ impl<T: Kind> Options<T> {
     /// subscribers.
     ///
     /// Default: off. libzmq: `ZMQ_INVERT_MATCHING`, default off.
-    #[doc(alias("ZMQ_INVERT_MATCHING", "INVERT_MATCHING"))]
+    #[doc(alias = "ZMQ_INVERT_MATCHING")]
     #[must_use]
     pub const fn invert_matching(mut self, invert: bool) -> Self
     where
@@ -228,7 +228,7 @@ impl Options<XPub> {
     /// changes a subscription.
     ///
     /// Default: on. libzmq: `ZMQ_ONLY_FIRST_SUBSCRIBE`, default off.
-    #[doc(alias("ZMQ_ONLY_FIRST_SUBSCRIBE", "ONLY_FIRST_SUBSCRIBE"))]
+    #[doc(alias = "ZMQ_ONLY_FIRST_SUBSCRIBE")]
     #[must_use]
     pub const fn only_first_subscribe(mut self, only_first: bool) -> Self {
         self.settings.publishing.only_first = only_first;
@@ -257,7 +257,7 @@ impl Options<XSub> {
     /// every message.
     ///
     /// Default: on. libzmq: `ZMQ_ONLY_FIRST_SUBSCRIBE`, default off.
-    #[doc(alias("ZMQ_ONLY_FIRST_SUBSCRIBE", "ONLY_FIRST_SUBSCRIBE"))]
+    #[doc(alias = "ZMQ_ONLY_FIRST_SUBSCRIBE")]
     #[must_use]
     pub const fn only_first_subscribe(mut self, only_first: bool) -> Self {
         self.settings.subscribing.only_first = only_first;

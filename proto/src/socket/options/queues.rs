@@ -15,7 +15,7 @@ impl<T: Kind> Options<T> {
     ///
     /// Default: 30 s; zero for SUB, XSUB and DISH. libzmq: `ZMQ_LINGER` in milliseconds, default -1 (no limit); zero for
     /// SUB, XSUB and DISH.
-    #[doc(alias("ZMQ_LINGER", "LINGER", "ZMQ_BLOCKY", "BLOCKY"))]
+    #[doc(alias("ZMQ_LINGER", "ZMQ_BLOCKY", "BLOCKY"))]
     #[must_use]
     pub fn linger(mut self, linger: impl Into<Option<Duration>>) -> Self {
         self.settings.linger = linger.into();
@@ -62,7 +62,7 @@ impl<T: Kind> Options<T> {
     ///
     /// # Errors
     /// [`OptionsError::RoutingId`] unless the routing id has 1 to 255 bytes.
-    #[doc(alias("ZMQ_ROUTING_ID", "ROUTING_ID", "ZMQ_IDENTITY", "IDENTITY", "set_identity"))]
+    #[doc(alias("ZMQ_ROUTING_ID", "ZMQ_IDENTITY", "IDENTITY", "set_identity"))]
     pub fn routing_id(mut self, id: impl Into<Frame>) -> Result<Self, OptionsError>
     where
         T: HasRoutingId,
@@ -82,7 +82,7 @@ impl<T: Kind> Options<T> {
     /// libzmq drops them if its option is on.
     ///
     /// Default: off. libzmq: `ZMQ_IMMEDIATE`, default off.
-    #[doc(alias("ZMQ_IMMEDIATE", "IMMEDIATE", "ZMQ_DELAY_ATTACH_ON_CONNECT", "DELAY_ATTACH_ON_CONNECT"))]
+    #[doc(alias("ZMQ_IMMEDIATE", "ZMQ_DELAY_ATTACH_ON_CONNECT", "DELAY_ATTACH_ON_CONNECT"))]
     #[must_use]
     pub const fn immediate(mut self, immediate: bool) -> Self {
         self.settings.immediate = immediate;
@@ -94,7 +94,7 @@ impl<T: Kind> Options<T> {
     /// already taken from the queue. All frames of the latest message are stored; libzmq stores only the last frame.
     ///
     /// Default: off. libzmq: `ZMQ_CONFLATE`, default off.
-    #[doc(alias("ZMQ_CONFLATE", "CONFLATE"))]
+    #[doc(alias = "ZMQ_CONFLATE")]
     #[must_use]
     pub const fn conflate(mut self, conflate: bool) -> Self
     where

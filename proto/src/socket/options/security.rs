@@ -17,9 +17,8 @@ impl<T: Kind> Options<T> {
     /// Default: [`Security::Null`]. libzmq: the last set of `ZMQ_PLAIN_SERVER`, `ZMQ_PLAIN_USERNAME`,
     /// `ZMQ_PLAIN_PASSWORD`, `ZMQ_CURVE_SERVER`, `ZMQ_CURVE_PUBLICKEY`, `ZMQ_CURVE_SECRETKEY` and `ZMQ_CURVE_SERVERKEY`,
     /// read as `ZMQ_MECHANISM`, default NULL.
-    #[doc(alias("ZMQ_MECHANISM", "MECHANISM"))]
-    #[doc(alias("ZMQ_PLAIN_SERVER", "PLAIN_SERVER", "ZMQ_PLAIN_USERNAME", "PLAIN_USERNAME"))]
-    #[doc(alias("ZMQ_PLAIN_PASSWORD", "PLAIN_PASSWORD", "ZMQ_CURVE_SERVER", "CURVE_SERVER"))]
+    #[doc(alias("ZMQ_MECHANISM", "MECHANISM", "ZMQ_PLAIN_SERVER", "PLAIN_SERVER", "ZMQ_PLAIN_USERNAME"))]
+    #[doc(alias("PLAIN_USERNAME", "ZMQ_PLAIN_PASSWORD", "PLAIN_PASSWORD", "ZMQ_CURVE_SERVER", "CURVE_SERVER"))]
     #[doc(alias("ZMQ_CURVE_PUBLICKEY", "CURVE_PUBLICKEY", "ZMQ_CURVE_SECRETKEY", "CURVE_SECRETKEY"))]
     #[doc(alias("ZMQ_CURVE_SERVERKEY", "CURVE_SERVERKEY"))]
     #[must_use]
@@ -40,7 +39,7 @@ impl<T: Kind> Options<T> {
     ///
     /// # Errors
     /// [`OptionsError::Domain`] unless the domain has 1 to 255 bytes.
-    #[doc(alias("ZMQ_ZAP_DOMAIN", "ZAP_DOMAIN", "ZMQ_ZAP_ENFORCE_DOMAIN", "ZAP_ENFORCE_DOMAIN"))]
+    #[doc(alias("ZMQ_ZAP_DOMAIN", "ZMQ_ZAP_ENFORCE_DOMAIN", "ZAP_ENFORCE_DOMAIN"))]
     pub fn zap_domain(mut self, domain: impl Into<String>) -> Result<Self, OptionsError>
     where
         T: Zmtp,

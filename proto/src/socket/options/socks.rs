@@ -41,7 +41,7 @@ impl<T: Kind> Options<T> {
     ///
     /// # Errors
     /// [`OptionsError::Proxy`] if the text is not a host and a port, or is a wildcard.
-    #[doc(alias("ZMQ_SOCKS_PROXY", "SOCKS_PROXY"))]
+    #[doc(alias = "ZMQ_SOCKS_PROXY")]
     pub fn socks_proxy(mut self, proxy: &str) -> Result<Self, OptionsError> {
         let at = format!("tcp://{proxy}").parse::<Endpoint>().ok().filter(|at| !at.is_wildcard());
         let at = at.ok_or_else(|| OptionsError::Proxy(proxy.into()))?;

@@ -78,7 +78,7 @@ impl<T: Kind> Options<T> {
     ///
     /// # Errors
     /// [`OptionsError::OutOfRange`] for 0, and above 2³¹ - 1.
-    #[doc(alias("ZMQ_BACKLOG", "BACKLOG"))]
+    #[doc(alias = "ZMQ_BACKLOG")]
     pub fn backlog(mut self, connections: u32) -> Result<Self, OptionsError> {
         self.settings.transport.backlog = Some(within("backlog", connections)?);
         Ok(self)
@@ -106,7 +106,7 @@ impl<T: Kind> Options<T> {
     /// tcp.
     ///
     /// Default: the system's, 0. libzmq: `ZMQ_TOS`, default 0.
-    #[doc(alias("ZMQ_TOS", "TOS"))]
+    #[doc(alias = "ZMQ_TOS")]
     #[must_use]
     pub const fn tos(mut self, byte: u8) -> Self {
         self.settings.transport.tos = Some(byte);
@@ -117,7 +117,7 @@ impl<T: Kind> Options<T> {
     /// `CAP_NET_ADMIN`.
     ///
     /// Default: the system's, 0. libzmq: `ZMQ_PRIORITY`, default 0.
-    #[doc(alias("ZMQ_PRIORITY", "PRIORITY"))]
+    #[doc(alias = "ZMQ_PRIORITY")]
     #[must_use]
     pub const fn priority(mut self, priority: u32) -> Self {
         self.settings.transport.priority = Some(priority);
