@@ -1,7 +1,7 @@
 //! Checks the documentation in the source code: the page of `Options`, and the names of libzmq by which items are found.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Folder of the options. Its `mod.rs` declares the modules in the order in which the page of `Options` shows them, and
 /// its own functions come last.
@@ -64,6 +64,71 @@ fn kinds_list_each_of_their_options() {
     listed.sort();
     expected.sort();
     assert_eq!(listed, expected, "the lists of `options_of!`");
+}
+
+/// Names of libzmq and its bindings, in `docs/libzmq-names.md`, and the names in `#[doc(alias)]` of the items.
+#[test]
+fn names_of_libzmq_find_their_items() {
+    let aliases = aliases();
+    let has = |name: &str, item: &str| aliases.iter().any(|(alias, owner)| alias == name && owner == item);
+    let listed = listed_names();
+    let mut wrong = Vec::new();
+    for (name, items) in &listed {
+        let missing = items.iter().filter(|item| !has(name, item));
+        wrong.extend(missing.map(|item| format!("`{item}` has no `#[doc(alias = \"{name}\")]`")));
+        let short = name.strip_prefix("ZMQ_").unwrap_or(name);
+        let is_found = |item: &String| item.eq_ignore_ascii_case(short);
+        if !items.is_empty() && !aliases.iter().any(|(alias, _)| alias == short) && !items.iter().any(is_found) {
+            wrong.push(format!("no item has the alias \"{short}\""));
+        }
+    }
+    for (alias, item) in &aliases {
+        let is_listed = |name: &str| listed.iter().any(|(listed, items)| listed == name && items.contains(item));
+        if !is_listed(alias) && !is_listed(&format!("ZMQ_{alias}")) {
+            wrong.push(format!("docs/libzmq-names.md lacks `{alias}` of `{item}`"));
+        }
+    }
+    assert!(listed.len() > 350 && wrong.is_empty(), "{} names:\n{}", listed.len(), wrong.join("\n"));
+}
+
+/// Returns each listed name with the last segments of the paths of its items.
+fn listed_names() -> Vec<(String, Vec<String>)> {
+    let text = read("docs/libzmq-names.md");
+    let (with_items, without) = text.split_once("\n## Without a counterpart\n").unwrap();
+    let code = |text: &str| text.split('`').skip(1).step_by(2).map(str::to_owned).collect::<Vec<_>>();
+    let rows = |text: &str| {
+        let rows = text.lines().filter_map(|line| line.strip_prefix("| `")?.split_once(" | "));
+        rows.map(|(names, items)| (code(&format!("`{names}")), code(items))).collect::<Vec<_>>()
+    };
+    let last = |path: String| path.rsplit("::").next().unwrap().to_owned();
+    let with_items = rows(with_items).into_iter().map(|(names, items)| (names, items.into_iter().map(last).collect()));
+    let without = rows(without).into_iter().map(|(names, _)| (names, Vec::new()));
+    let names = with_items
+        .chain(without)
+        .flat_map(|(names, items): (_, Vec<String>)| names.into_iter().map(move |name| (name, items.clone())));
+    names.collect()
+}
+
+/// Returns each name in `#[doc(alias)]` in the sources of all packages, with the name of its item.
+fn aliases() -> Vec<(String, String)> {
+    let mut files = Vec::new();
+    for package in ["proto", "runtime", "os", "runtime-tokio", "runtime-smol", "runtime-mio", "."] {
+        collect(&Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(package).join("src"), &mut files);
+    }
+    let texts = files.iter().map(|path| fs::read_to_string(path).unwrap()).filter(|text| text.contains("doc(alias"));
+    let items = texts.flat_map(|text| items(&text));
+    items.flat_map(|item| item.aliases.into_iter().map(move |alias| (alias, item.name.clone()))).collect()
+}
+
+fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            collect(&path, files);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files.push(path);
+        }
+    }
 }
 
 /// Item of the source code with its documentation.
