@@ -94,7 +94,7 @@ pub(crate) async fn ask(dealer: &DealerSocket, delays: &[u64]) -> Result<Vec<u64
     let mut order = Vec::new();
     while !pending.is_empty() {
         let [_, number, text] =
-            dealer.recv().await?.into_array().map_err(|other| format!("not [\"\", number, text]: {other:?}"))?;
+            dealer.recv().await?.into_array().map_err(|error| format!("not [\"\", number, text]: {error}"))?;
         let number = number.to_text().parse()?;
         let delay = pending.remove(&number).ok_or_else(|| format!("a reply to {number}, which is not pending"))?;
         println!("Request {number} for {delay} ms: {}", text.to_text());

@@ -64,7 +64,7 @@ pub(crate) async fn serve(router: &RouterSocket, messages: usize) -> Result<(), 
                 println!("Meta: {}\nBody: {}", meta.to_text(), body.to_text());
                 router.send((client_id, meta, body.to_text().to_uppercase())).await?;
             }
-            Err(other) => eprintln!("Not [id, meta, body]: {other:?}"),
+            Err(error) => eprintln!("Not [id, meta, body]: {error}"),
         }
     }
     Ok(())
@@ -74,7 +74,7 @@ pub(crate) async fn serve(router: &RouterSocket, messages: usize) -> Result<(), 
 pub(crate) async fn ask(dealer: &DealerSocket, user: u32) -> Result<(String, String), Box<dyn Error>> {
     dealer.send((format!("META:userid={user}"), "Hello World")).await?;
     let reply = dealer.recv().await?;
-    let [meta, body] = reply.into_array().map_err(|other| format!("not [meta, body]: {other:?}"))?;
+    let [meta, body] = reply.into_array().map_err(|error| format!("not [meta, body]: {error}"))?;
     println!("Meta: {}\nBody: {}", meta.to_text(), body.to_text());
     Ok((meta.to_text().into_owned(), body.to_text().into_owned()))
 }

@@ -11,7 +11,7 @@ pub use sansmq_os::keys;
 pub use sansmq_proto as proto;
 pub use sansmq_proto::address::{Host, IpcName, Keepalive, OutOfRange, ParseEndpointError, Resource, Source};
 pub use sansmq_proto::connection::{Credentials, Fault, Peer, RoundTrip, SocksError, Timeout};
-pub use sansmq_proto::message::Envelope;
+pub use sansmq_proto::message::{Envelope, FrameCountError};
 #[cfg(feature = "plain")]
 pub use sansmq_proto::security::PlainCredentials;
 #[cfg(feature = "curve")]

@@ -54,7 +54,7 @@ pub(crate) async fn run(name: &str, front: &str, load: Load, progress: &Progress
         let missing = pending.len();
         let timeout = |_| format!("{name}: no reply for {PATIENCE:?}, {missing} missing; is a worker connected?");
         let reply = tokio::time::timeout(PATIENCE, broker.recv()).await.map_err(timeout)??;
-        let reply = reply.into_array().map_err(|other| format!("not [\"\", number, worker]: {other:?}"))?;
+        let reply = reply.into_array().map_err(|error| format!("not [\"\", number, worker]: {error}"))?;
         let [_empty, number, worker] = reply;
         let number = number.to_text().parse()?;
         // A request that was sent to two workers may have two replies; only the first counts.

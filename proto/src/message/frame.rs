@@ -2,6 +2,8 @@
 
 use super::Weight;
 use crate::cost;
+use alloc::borrow::Cow;
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 use bytes::Bytes;
@@ -26,6 +28,38 @@ use core::ops::Deref;
 /// let frame = Frame::from("hello");
 /// assert_eq!(frame, b"hello");
 /// assert_eq!(frame.to_text(), "hello");
+/// ```
+///
+/// # Conversions
+///
+/// | from | bytes |
+/// |---|---|
+/// | `&str`, `&String`, `&[u8]`, `&[u8; N]`, `&Vec<u8>` | copied |
+/// | `String`, `Vec<u8>`, `Box<[u8]>`, [`Bytes`], `&Bytes`, `Frame`, `&Frame` | not copied, except up to [`Frame::INLINE`] bytes |
+/// | `Cow<str>`, `Cow<[u8]>` | copied if they are borrowed |
+/// | `&'static [u8]`, by [`from_static`](Self::from_static) | not copied, except up to [`Frame::INLINE`] bytes |
+///
+/// Arrays `[u8; N]` do not convert; write `&array`. A number has no fixed form as bytes; write its text, or for example
+/// `&number.to_be_bytes()`.
+///
+/// | to | bytes |
+/// |---|---|
+/// | `&[u8]`, by dereference or `as_ref` | not copied |
+/// | [`Bytes`], by [`into_bytes`](Self::into_bytes) or `into` | copied only if they are stored inside the value |
+/// | `Vec<u8>`, `Box<[u8]>`, by `into` | copied, unless the frame is long and the only owner of its bytes |
+/// | text, by [`to_text`](Self::to_text), which replaces invalid UTF-8 | copied only if a part is replaced |
+/// | `String`, by `String::from_utf8(frame.into())`, which fails for invalid UTF-8 | as to `Vec<u8>` |
+///
+/// ```
+/// use sansmq_proto::Frame;
+/// use std::borrow::Cow;
+///
+/// let name = String::from("sensor 7");
+/// assert_eq!(Frame::from(&name), Frame::from(Cow::from("sensor 7")));
+///
+/// let bytes: Vec<u8> = Frame::from(&name).into();
+/// assert_eq!(String::from_utf8(bytes)?, name);
+/// # Ok::<(), std::string::FromUtf8Error>(())
 /// ```
 #[doc(alias("zmq_msg_t", "zframe_t", "zmq_msg_init", "zmq_msg_init_size", "zmq_msg_init_data", "zmq_msg_data"))]
 #[doc(alias = "zmq_msg_copy")]
@@ -186,7 +220,7 @@ impl Frame {
     }
 
     /// Returns the bytes as text for display. Invalid UTF-8 becomes replacement characters.
-    pub fn to_text(&self) -> alloc::borrow::Cow<'_, str> {
+    pub fn to_text(&self) -> Cow<'_, str> {
         String::from_utf8_lossy(self)
     }
 
@@ -259,6 +293,13 @@ impl From<Bytes> for Frame {
     }
 }
 
+/// Refers to the same bytes without copying them, unless they are short.
+impl From<&Bytes> for Frame {
+    fn from(bytes: &Bytes) -> Self {
+        bytes.clone().into()
+    }
+}
+
 impl From<Vec<u8>> for Frame {
     fn from(bytes: Vec<u8>) -> Self {
         let capacity = bytes.capacity();
@@ -266,9 +307,35 @@ impl From<Vec<u8>> for Frame {
     }
 }
 
+impl From<Box<[u8]>> for Frame {
+    fn from(bytes: Box<[u8]>) -> Self {
+        bytes.into_vec().into()
+    }
+}
+
 impl From<String> for Frame {
     fn from(text: String) -> Self {
         text.into_bytes().into()
+    }
+}
+
+/// Copies borrowed bytes.
+impl From<Cow<'_, [u8]>> for Frame {
+    fn from(bytes: Cow<'_, [u8]>) -> Self {
+        match bytes {
+            Cow::Borrowed(bytes) => bytes.into(),
+            Cow::Owned(bytes) => bytes.into(),
+        }
+    }
+}
+
+/// Copies borrowed text.
+impl From<Cow<'_, str>> for Frame {
+    fn from(text: Cow<'_, str>) -> Self {
+        match text {
+            Cow::Borrowed(text) => text.into(),
+            Cow::Owned(text) => text.into(),
+        }
     }
 }
 
@@ -284,8 +351,20 @@ impl<const N: usize> From<&[u8; N]> for Frame {
     }
 }
 
+impl From<&Vec<u8>> for Frame {
+    fn from(bytes: &Vec<u8>) -> Self {
+        Self::copy_from_slice(bytes)
+    }
+}
+
 impl From<&str> for Frame {
     fn from(text: &str) -> Self {
+        Self::copy_from_slice(text.as_bytes())
+    }
+}
+
+impl From<&String> for Frame {
+    fn from(text: &String) -> Self {
         Self::copy_from_slice(text.as_bytes())
     }
 }
@@ -293,6 +372,30 @@ impl From<&str> for Frame {
 impl From<&Self> for Frame {
     fn from(frame: &Self) -> Self {
         frame.clone()
+    }
+}
+
+/// Copies the bytes only if they are stored inline; see [`Frame::into_bytes`].
+impl From<Frame> for Bytes {
+    fn from(frame: Frame) -> Self {
+        frame.into_bytes()
+    }
+}
+
+/// Copies the bytes, unless the frame is their only owner.
+impl From<Frame> for Vec<u8> {
+    fn from(frame: Frame) -> Self {
+        match frame.0 {
+            Repr::Inline(inline) => inline.bytes().into(),
+            Repr::Shared(bytes, _) => bytes.into(),
+        }
+    }
+}
+
+/// Copies the bytes, unless the frame is their only owner.
+impl From<Frame> for Box<[u8]> {
+    fn from(frame: Frame) -> Self {
+        Vec::from(frame).into()
     }
 }
 
@@ -378,6 +481,48 @@ mod tests {
         assert_eq!(Frame::from(Bytes::from_static(b"id")), Frame::from("id"));
         let (a, b) = (Frame::from("a"), Frame::from("b"));
         assert!(a < b);
+    }
+
+    #[test]
+    fn frame_converts_from_and_into_byte_strings() {
+        for text in ["", "short", "a text of more than 64 bytes, which a frame does not store inside its own value"] {
+            let bytes = text.as_bytes();
+            let frames = [
+                Frame::from(text),
+                Frame::from(String::from(text)),
+                Frame::from(&String::from(text)),
+                Frame::from(bytes),
+                Frame::from(bytes.to_vec()),
+                Frame::from(&bytes.to_vec()),
+                Frame::from(Box::<[u8]>::from(bytes)),
+                Frame::from(Bytes::copy_from_slice(bytes)),
+                Frame::from(&Bytes::copy_from_slice(bytes)),
+                Frame::from(Cow::Borrowed(text)),
+                Frame::from(Cow::<str>::Owned(text.into())),
+                Frame::from(Cow::Borrowed(bytes)),
+                Frame::from(Cow::<[u8]>::Owned(bytes.into())),
+                Frame::from(&Frame::from(text)),
+            ];
+            for frame in frames {
+                assert_eq!(frame, text);
+                assert_eq!(Vec::<u8>::from(frame.clone()), bytes);
+                assert_eq!(&*Box::<[u8]>::from(frame.clone()), bytes);
+                assert_eq!(Bytes::from(frame), bytes);
+            }
+        }
+        assert_eq!(Frame::from(&[1, 2]), [1, 2]);
+    }
+
+    #[test]
+    fn frame_of_owned_long_bytes_is_not_copied() {
+        let bytes = vec![7; 100];
+        let address = bytes.as_ptr();
+        let boxed: Box<[u8]> = Frame::from(bytes).into();
+        assert_eq!(boxed.as_ptr(), address);
+        let bytes = Vec::<u8>::from(Frame::from(boxed));
+        assert_eq!(bytes.as_ptr(), address);
+        let shared = Bytes::from(bytes);
+        assert_eq!(Bytes::from(Frame::from(&shared)).as_ptr(), address);
     }
 
     /// `Borrow` requires that a frame and its bytes have the same hash, so that maps with frames as keys can be searched by

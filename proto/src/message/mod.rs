@@ -1,8 +1,10 @@
 //! [`Message`] and [`Frame`], the values that sockets send and receive. Independent of sockets and of the wire format.
 
+mod convert;
 mod envelope;
 mod frame;
 
+pub use convert::FrameCountError;
 pub use envelope::Envelope;
 pub use frame::Frame;
 
@@ -10,18 +12,12 @@ use frame::Repr;
 
 use crate::cost;
 use alloc::sync::Arc;
-use alloc::{
-    vec,
-    vec::{IntoIter, Vec},
-};
+use alloc::{vec, vec::Vec};
 use bytes::Bytes;
 use core::fmt;
 use core::hash::{Hash, Hasher};
 
 /// One or more frames, which are sent and received together or not at all (RFC 37, "Framing").
-///
-/// A value that converts into a [`Frame`] converts into a message of one frame. Arrays and tuples convert into messages of
-/// several frames; for other collections see [`from_frames`](Self::from_frames).
 ///
 /// ```
 /// use sansmq_proto::Message;
@@ -30,8 +26,50 @@ use core::hash::{Hash, Hasher};
 /// assert_eq!(plain.body(), "Hello ROUTER");
 ///
 /// let meta_and_body = Message::from(["META:userid=1234", "Hello World"]);
-/// let [meta, body] = meta_and_body.into_array().expect("the message has two frames");
+/// let [meta, body] = meta_and_body.into_array()?;
 /// assert_eq!((meta.to_text(), body.to_text()), ("META:userid=1234".into(), "Hello World".into()));
+/// # Ok::<(), sansmq_proto::message::FrameCountError>(())
+/// ```
+///
+/// # Conversions
+///
+/// `send` takes every value that converts into a message. `T` stands for a type that converts into a [`Frame`]: its page has
+/// the list of these types.
+///
+/// | from | to a message of |
+/// |---|---|
+/// | `T`, such as `&str`, `String`, `&[u8]`, `Vec<u8>` | one frame |
+/// | `[T; N]`, `Vec<T>`, except `Vec<u8>` | one frame of each element |
+/// | `(A, B)`, and other tuples of one to eight different `T` | one frame of each element |
+/// | an iterator over `T`, by `collect` | one frame of each item |
+/// | an iterator over `T`, by `extend` | the frames before, and one frame of each item |
+///
+/// A message has at least one frame. So an empty array does not compile, and an empty vector or iterator becomes one empty frame;
+/// [`from_frames`](Self::from_frames) returns `None` instead.
+///
+/// | to | by |
+/// |---|---|
+/// | `[Frame; N]` | [`into_array`](Self::into_array), which fails if the message does not have `N` frames |
+/// | `[U; N]`, where a `Frame` converts into `U`: `Vec<u8>`, `Box<[u8]>`, [`Bytes`] | `try_into`, which fails in the same case |
+/// | `Vec<Frame>` | [`into_frames`](Self::into_frames), or `into` |
+/// | `Vec<U>`, where a `Frame` converts into `U` | `into` |
+/// | an iterator over `Frame` or `&Frame` | `into_iter`, [`iter`](Self::iter), a `for` loop |
+/// | `&[Frame]` | [`frames`](Self::frames) |
+///
+/// ```
+/// use sansmq_proto::{Frame, Message};
+///
+/// let message = Message::from(("client-7", "", vec![1, 2, 3]));
+/// assert_eq!(message, Message::from(vec![Frame::from("client-7"), Frame::EMPTY, Frame::from(&[1, 2, 3])]));
+///
+/// let mut lines: Message = "first\nsecond".lines().collect();
+/// lines.extend(["third"]);
+/// let lines: Vec<Vec<u8>> = lines.into();
+/// assert_eq!(lines, [b"first".to_vec(), b"second".to_vec(), b"third".to_vec()]);
+///
+/// let [client, _, body]: [Vec<u8>; 3] = message.try_into()?;
+/// assert_eq!((client, body), (b"client-7".to_vec(), vec![1, 2, 3]));
+/// # Ok::<(), sansmq_proto::message::FrameCountError>(())
 /// ```
 #[doc(alias("zmq_msg_t", "zmsg_t", "ZMQ_SNDMORE", "SNDMORE", "ZMQ_RCVMORE", "RCVMORE", "ZMQ_MORE", "MORE"))]
 #[doc(alias("zmq_msg_more", "multipart"))]
@@ -240,12 +278,14 @@ impl Message {
         self.frames().last().expect("a message has at least one frame")
     }
 
-    /// Converts the message into exactly `N` frames.
+    /// Converts the message into exactly `N` frames. `TryFrom` converts it into `N` values of another type, such as
+    /// `Vec<u8>`.
     ///
     /// # Errors
-    /// Returns the message unchanged if it has another number of frames.
-    pub fn into_array<const N: usize>(self) -> Result<[Frame; N], Self> {
-        <[Frame; N]>::try_from(self.into_frames()).map_err(|frames| Self(Frames::many(frames)))
+    /// [`FrameCountError`], with the unchanged message, if the message has another number of frames.
+    pub fn into_array<const N: usize>(self) -> Result<[Frame; N], FrameCountError> {
+        <[Frame; N]>::try_from(self.into_frames())
+            .map_err(|frames| FrameCountError { message: frames.into_iter().collect(), expected: N })
     }
 
     /// Returns the frames as a vector, which is never empty.
@@ -394,59 +434,6 @@ impl Hash for Message {
     }
 }
 
-impl<T: Into<Frame>> From<T> for Message {
-    fn from(frame: T) -> Self {
-        Self(Frames::One(frame.into()))
-    }
-}
-
-/// Creates a message from values of one type. An empty array does not compile.
-impl<T: Into<Frame>, const N: usize> From<[T; N]> for Message {
-    fn from(frames: [T; N]) -> Self {
-        const { assert!(N > 0, "a message has at least one frame") };
-        Self(Frames::many(frames.into_iter().map(Into::into).collect()))
-    }
-}
-
-/// Creates a message from two values of different types, such as `("META:userid=1234", body)`.
-impl<A: Into<Frame>, B: Into<Frame>> From<(A, B)> for Message {
-    fn from((a, b): (A, B)) -> Self {
-        Self(Frames::many(vec![a.into(), b.into()]))
-    }
-}
-
-/// Creates a message from three values of different types, such as `(client_id, "", "ACK")`.
-impl<A: Into<Frame>, B: Into<Frame>, C: Into<Frame>> From<(A, B, C)> for Message {
-    fn from((a, b, c): (A, B, C)) -> Self {
-        Self(Frames::many(vec![a.into(), b.into(), c.into()]))
-    }
-}
-
-/// Creates a message from four values of different types, such as `(client_id, "", request_id, answer)`.
-impl<A: Into<Frame>, B: Into<Frame>, C: Into<Frame>, D: Into<Frame>> From<(A, B, C, D)> for Message {
-    fn from((a, b, c, d): (A, B, C, D)) -> Self {
-        Self(Frames::many(vec![a.into(), b.into(), c.into(), d.into()]))
-    }
-}
-
-impl IntoIterator for Message {
-    type Item = Frame;
-    type IntoIter = IntoIter<Frame>;
-
-    fn into_iter(self) -> Self::IntoIter {
-        self.into_frames().into_iter()
-    }
-}
-
-impl<'a> IntoIterator for &'a Message {
-    type Item = &'a Frame;
-    type IntoIter = core::slice::Iter<'a, Frame>;
-
-    fn into_iter(self) -> Self::IntoIter {
-        self.frames().iter()
-    }
-}
-
 impl fmt::Debug for Message {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.frames()).finish()
@@ -464,11 +451,5 @@ mod tests {
         assert_eq!(message.pop_front(), None);
         assert_eq!(message.body(), "b");
         assert_eq!(Message::from_frames(Vec::<Frame>::new()), None);
-    }
-
-    #[test]
-    fn into_array_returns_message_of_other_length() {
-        let message = Message::from(["a", "b"]).into_array::<3>().unwrap_err();
-        assert_eq!(message, Message::from(["a", "b"]));
     }
 }

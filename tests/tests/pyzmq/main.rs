@@ -218,7 +218,7 @@ mod routing_ids {
             let mut python = Python::start("send_lines.py", &["DEALER", "connect", &bound]);
             python.read_line().await;
             python.write_line("hello").await;
-            let [id, _body] = router.recv().await?.into_array().map_err(|message| format!("{message:?}"))?;
+            let [id, _body] = router.recv().await?.into_array().map_err(|error| error.to_string())?;
             assert!(id.len() >= 5 && id.first() == Some(&0), "{id:?}");
             router.send((id, "reply")).await?;
             python.expect_last_line("reply").await;
