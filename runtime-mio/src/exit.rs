@@ -6,7 +6,6 @@ use core::time::Duration;
 use sansmq_proto::kind::Kind;
 use sansmq_runtime::{ExitGuard, Handle};
 use std::thread;
-use std::time::Instant;
 
 /// Guard that all clones of a blocking socket share. The drop of the guard waits for the blocking sockets of the
 /// context that are still closing, unless another blocking socket of the context is open.
@@ -32,8 +31,7 @@ impl Drop for ExitWait {
             return;
         }
         if let Some((closed, longest)) = self.guard.unfinished() {
-            let deadline = longest.and_then(|longest| Instant::now().checked_add(longest + GRACE));
-            wait_at_exit(closed, deadline);
+            wait_at_exit(closed, longest.map(|longest| longest.saturating_add(GRACE)));
         }
     }
 }

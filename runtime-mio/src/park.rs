@@ -2,6 +2,7 @@
 
 use core::pin::pin;
 use core::task::{Context, Poll, Waker};
+use core::time::Duration;
 use std::sync::Arc;
 use std::task::Wake;
 use std::thread::{self, Thread};
@@ -22,41 +23,42 @@ impl Wake for Unpark {
 /// Reason why a wait has ended before its future was ready.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Unready {
-    /// The deadline has passed.
-    TimedOut,
+    /// The timeout, which is the value, has expired.
+    TimedOut(Duration),
     /// The current process is a forked child of the process that runs the tasks of the socket, so the future would never
     /// be ready.
     Inherited,
 }
 
-/// Blocks the current thread until `future` is ready, but not longer than until `deadline` (`None`: no limit). Does not
-/// block if `is_inherited` returns true.
+/// Blocks the current thread until `future` is ready, but at most for `timeout` (`None`: no limit). Does not block if
+/// `is_inherited` returns true.
 ///
 /// # Errors
 /// [`Unready`].
 pub(crate) fn wait<F: Future>(
     future: F,
-    deadline: Option<Instant>,
+    timeout: Option<Duration>,
     is_inherited: impl Fn() -> bool,
 ) -> Result<F::Output, Unready> {
     thread_local! {
         static WAKER: Waker = Waker::from(Arc::new(Unpark(thread::current())));
     }
-    WAKER.with(|waker| wait_with(waker, future, deadline, is_inherited))
+    WAKER.with(|waker| wait_with(waker, future, timeout, is_inherited))
 }
 
 /// Blocks like [`wait`]. Also works while the local variables of the thread are being dropped.
-pub(crate) fn wait_at_exit(future: impl Future<Output = ()>, deadline: Option<Instant>) {
+pub(crate) fn wait_at_exit(future: impl Future<Output = ()>, timeout: Option<Duration>) {
     // The guard waits for no inherited sockets.
-    let _ = wait_with(&Waker::from(Arc::new(Unpark(thread::current()))), future, deadline, || false);
+    let _ = wait_with(&Waker::from(Arc::new(Unpark(thread::current()))), future, timeout, || false);
 }
 
 fn wait_with<F: Future>(
     waker: &Waker,
     future: F,
-    deadline: Option<Instant>,
+    timeout: Option<Duration>,
     is_inherited: impl Fn() -> bool,
 ) -> Result<F::Output, Unready> {
+    let deadline = timeout.and_then(|timeout| Some((timeout, Instant::now().checked_add(timeout)?)));
     let mut future = pin!(future);
     let mut cx = Context::from_waker(waker);
     loop {
@@ -69,10 +71,10 @@ fn wait_with<F: Future>(
         }
         match deadline {
             None => thread::park(),
-            Some(deadline) => {
+            Some((timeout, deadline)) => {
                 let left = deadline.saturating_duration_since(Instant::now());
                 if left.is_zero() {
-                    return Err(Unready::TimedOut);
+                    return Err(Unready::TimedOut(timeout));
                 }
                 thread::park_timeout(left);
             }

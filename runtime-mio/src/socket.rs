@@ -14,7 +14,6 @@ use sansmq_proto::socket::{BindError, ConnectError, UnbindError};
 use sansmq_proto::{Endpoint, Event, Message, Options, RecvError, SendError};
 use sansmq_runtime::{Closed, Context, Handle, Monitor, PerProcess, StartError};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
 
 /// Blocking socket, for plain threads. One background thread of the process does the IO of all these sockets, except
 /// those created with [`on`](Self::on).
@@ -111,10 +110,6 @@ fn background() -> Remote {
         // In a closure, the panic would not be at the line of the caller.
         Err(error) => panic!("{error}"),
     }
-}
-
-pub(crate) fn deadline(timeout: Duration) -> Option<Instant> {
-    Instant::now().checked_add(timeout)
 }
 
 impl<T: Typed> Socket<T> {
@@ -304,7 +299,7 @@ impl<T: Kind> Socket<T> {
 /// Blocks the current thread until `future` is ready, and returns the output of the future. The caller must have checked
 /// that the socket is not inherited.
 pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
-    wait(future, None, || false).expect("without a deadline, `wait` returns the output")
+    wait(future, None, || false).expect("without a timeout, `wait` returns the output")
 }
 
 impl<T: Kind> Socket<T> {
@@ -324,26 +319,26 @@ impl<T: Kind> Socket<T> {
     /// Sends a message. Blocks at most for `timeout` (`ZMQ_SNDTIMEO`).
     ///
     /// # Errors
-    /// [`SendError`], which returns the message; [`SendError::TimedOut`] when the timeout expires, with the reason of each
-    /// dial that is failing.
+    /// [`SendError`], which returns the message; [`SendError::TimedOut`] when the timeout expires, with the timeout and
+    /// the reason of each dial that is failing.
     #[doc(alias("ZMQ_SNDTIMEO", "SNDTIMEO", "set_sndtimeo"))]
     pub fn send_timeout(&self, message: impl Into<Message>, timeout: Duration) -> Result<(), SendError>
     where
         T: Sends,
     {
-        self.send_until(message, deadline(timeout))
+        self.send_until(message, Some(timeout))
     }
 
-    fn send_until(&self, message: impl Into<Message>, deadline: Option<Instant>) -> Result<(), SendError>
+    fn send_until(&self, message: impl Into<Message>, timeout: Option<Duration>) -> Result<(), SendError>
     where
         T: Sends,
     {
         // Waiting for `writable` would not work: a ROUTER is always writable, even if the peer of the message has no room.
         let mut sending = self.handle.send(message);
-        wait(&mut sending, deadline, || self.is_inherited()).unwrap_or_else(|unready| {
+        wait(&mut sending, timeout, || self.is_inherited()).unwrap_or_else(|unready| {
             let Some(message) = sending.into_message() else { return Ok(()) };
             Err(match unready {
-                Unready::TimedOut => SendError::TimedOut(message, self.failing_dials()),
+                Unready::TimedOut(after) => SendError::TimedOut { message, after, failing: self.failing_dials() },
                 Unready::Inherited => SendError::Forked(message),
             })
         })
@@ -368,7 +363,7 @@ impl<T: Kind> Socket<T> {
     where
         T: Sends,
     {
-        wait(self.handle.flush(), deadline(timeout), || self.is_inherited()).is_ok()
+        wait(self.handle.flush(), Some(timeout), || self.is_inherited()).is_ok()
     }
 }
 
@@ -389,20 +384,21 @@ impl<T: Kind> Socket<T> {
     /// Receives the next message. Blocks at most for `timeout` (`ZMQ_RCVTIMEO`).
     ///
     /// # Errors
-    /// [`RecvError`]; [`RecvError::TimedOut`] when the timeout expires, with the reason of each dial that is failing.
+    /// [`RecvError`]; [`RecvError::TimedOut`] when the timeout expires, with the timeout and the reason of each dial that is
+    /// failing.
     #[doc(alias("ZMQ_RCVTIMEO", "RCVTIMEO", "set_rcvtimeo"))]
     pub fn recv_timeout(&self, timeout: Duration) -> Result<Message, RecvError>
     where
         T: Receives,
     {
-        self.received(wait(self.handle.recv(), deadline(timeout), || self.is_inherited()))
+        self.received(wait(self.handle.recv(), Some(timeout), || self.is_inherited()))
     }
 
     /// Converts the result of a wait for a message into the result that the application receives.
     fn received<R>(&self, waited: Result<Result<R, RecvError>, Unready>) -> Result<R, RecvError> {
         waited.unwrap_or_else(|unready| {
             Err(match unready {
-                Unready::TimedOut => RecvError::TimedOut(self.failing_dials()),
+                Unready::TimedOut(after) => RecvError::TimedOut { after, failing: self.failing_dials() },
                 Unready::Inherited => RecvError::Forked,
             })
         })

@@ -1,7 +1,7 @@
 //! Methods of blocking sockets for subscriptions, groups and routing ids, and methods that wait for peers or subscribers.
 
 use crate::park::{Unready, wait};
-use crate::socket::{Socket, block_on, deadline};
+use crate::socket::{Socket, block_on};
 use core::time::Duration;
 use sansmq_proto::address::ParseEndpointError;
 use sansmq_proto::connection::Peer;
@@ -128,7 +128,7 @@ impl<T: Kind> Socket<T> {
         T: Publishes,
     {
         let subscribed = self.handle().wait_subscribed(topic, peers);
-        wait(subscribed, timeout.into().and_then(deadline), || self.is_inherited()).is_ok()
+        wait(subscribed, timeout.into(), || self.is_inherited()).is_ok()
     }
 }
 
@@ -156,16 +156,16 @@ impl<T: Kind> Socket<T> {
     /// [`Handle::wait_connected`](sansmq_runtime::Handle::wait_connected).
     ///
     /// # Errors
-    /// [`WaitError`]; [`WaitError::TimedOut`] with the reason of each failing dial when `timeout` expires.
+    /// [`WaitError`]; [`WaitError::TimedOut`] with the timeout and the reason of each failing dial when `timeout` expires.
     pub fn wait_connected(
         &self,
         peers: usize,
         timeout: impl Into<Option<Duration>>,
     ) -> Result<Vec<Arc<Peer>>, WaitError> {
         let connected = self.handle().wait_connected(peers);
-        wait(connected, timeout.into().and_then(deadline), || self.is_inherited()).unwrap_or_else(|unready| {
+        wait(connected, timeout.into(), || self.is_inherited()).unwrap_or_else(|unready| {
             Err(match unready {
-                Unready::TimedOut => WaitError::TimedOut(self.failing_dials()),
+                Unready::TimedOut(after) => WaitError::TimedOut { after, failing: self.failing_dials() },
                 Unready::Inherited => WaitError::Forked,
             })
         })

@@ -10,6 +10,7 @@ use crate::socket_type::SocketType;
 use alloc::string::String;
 use alloc::sync::Arc;
 use core::fmt;
+use core::time::Duration;
 use thiserror::Error;
 
 /// Text of the errors of a socket in a forked child.
@@ -80,11 +81,17 @@ pub enum SendError {
     /// that was not sent, and the error.
     #[error("the socket does not work: {1}")]
     Runtime(Message, NetworkError),
-    /// A time-out of a blocking `send` expired before any peer had room. Carries the message that was not sent, and the
-    /// dials that are failing, each with the reason.
+    /// The time-out of a blocking `send` expired before any peer had room.
     #[doc(alias("EAGAIN", "Again"))]
-    #[error("the time-out expired and no peer has room; {1}")]
-    TimedOut(Message, FailingDials),
+    #[error("no peer had room within the time-out of {after:?}; {failing}")]
+    TimedOut {
+        /// The message that was not sent.
+        message: Message,
+        /// Time-out of the call.
+        after: Duration,
+        /// Dials that are failing, each with the reason.
+        failing: FailingDials,
+    },
     /// No peer is connected, and every dial is failing; returned only with the option `fail_unreachable`, and after
     /// [`NetworkError::NoIoDriver`]. Carries the message that was not sent, and the reason of each failure.
     #[error("no peer can be reached; the socket continues to dial: {1}")]
@@ -110,7 +117,7 @@ impl SendError {
             | Self::Unsupported(message, _)
             | Self::Closed(message)
             | Self::Runtime(message, _)
-            | Self::TimedOut(message, _)
+            | Self::TimedOut { message, .. }
             | Self::Unreachable(message, _)
             | Self::Forked(message) => message,
         }
@@ -185,7 +192,7 @@ impl fmt::Debug for SendError {
             Self::Unsupported(..) => "Unsupported",
             Self::Closed(_) => "Closed",
             Self::Runtime(..) => "Runtime",
-            Self::TimedOut(..) => "TimedOut",
+            Self::TimedOut { .. } => "TimedOut",
             Self::Unreachable(..) => "Unreachable",
             Self::Forked(_) => "Forked",
         };
@@ -232,11 +239,15 @@ pub enum RecvError {
     /// The runtime cannot run the socket, see [`Socket::runtime_failed`](crate::Socket::runtime_failed).
     #[error("the socket does not work: {0}")]
     Runtime(NetworkError),
-    /// A time-out of a blocking `recv` expired before a message arrived. Carries the dials that are failing, each with
-    /// the reason.
+    /// The time-out of a blocking `recv` expired before a message arrived.
     #[doc(alias("EAGAIN", "Again"))]
-    #[error("the time-out expired and no message has arrived; {0}")]
-    TimedOut(FailingDials),
+    #[error("no message arrived within the time-out of {after:?}; {failing}")]
+    TimedOut {
+        /// Time-out of the call.
+        after: Duration,
+        /// Dials that are failing, each with the reason.
+        failing: FailingDials,
+    },
     /// No message has arrived, no peer is connected, and every dial is failing; returned only with the option
     /// `fail_unreachable`, and after [`NetworkError::NoIoDriver`]. Carries the reason of each failure.
     #[error("no message has arrived and no peer can be reached; the socket continues to dial: {0}")]
@@ -257,7 +268,7 @@ impl fmt::Debug for RecvError {
             Self::Unsupported(_) => "Unsupported",
             Self::Closed => "Closed",
             Self::Runtime(_) => "Runtime",
-            Self::TimedOut(_) => "TimedOut",
+            Self::TimedOut { .. } => "TimedOut",
             Self::Unreachable(_) => "Unreachable",
             Self::Forked => "Forked",
         };
@@ -382,10 +393,15 @@ pub enum WaitError {
     /// Carries these dials with their reasons. Empty if the application disconnected the endpoint.
     #[error("the connection was not made: {0}")]
     Failed(FailingDials),
-    /// The time limit expired. Carries the dials that are failing, each with the reason of its latest failure. Empty if
-    /// the first attempt has not failed yet, for example because the peer does not answer.
-    #[error("the connection was not made before the time limit expired: {0}")]
-    TimedOut(FailingDials),
+    /// The time limit expired.
+    #[error("the connection was not made within the time limit of {after:?}: {failing}")]
+    TimedOut {
+        /// Time limit of the call.
+        after: Duration,
+        /// Dials that are failing, each with the reason of its latest failure. Empty if the first attempt has not failed
+        /// yet, for example because the peer does not answer.
+        failing: FailingDials,
+    },
     /// The socket is closed.
     #[error("the socket is closed")]
     Closed,
@@ -401,7 +417,7 @@ impl WaitError {
     pub fn is_temporary(&self) -> bool {
         match self {
             Self::Connect(_) | Self::Closed | Self::Forked => false,
-            Self::Failed(dials) | Self::TimedOut(dials) => dials.is_temporary(),
+            Self::Failed(dials) | Self::TimedOut { failing: dials, .. } => dials.is_temporary(),
         }
     }
 
@@ -409,7 +425,7 @@ impl WaitError {
     pub fn reason(&self) -> Option<&ConnectionError> {
         match self {
             Self::Connect(_) | Self::Closed | Self::Forked => None,
-            Self::Failed(dials) | Self::TimedOut(dials) => dials.first().map(|dial| &*dial.reason),
+            Self::Failed(dials) | Self::TimedOut { failing: dials, .. } => dials.first().map(|dial| &*dial.reason),
         }
     }
 }
@@ -536,7 +552,11 @@ mod tests {
         let errors = reasons.map(|reason| reason.into_error(secret()));
         let others = [
             SendError::Runtime(secret(), NetworkError::Unsupported),
-            SendError::TimedOut(secret(), FailingDials::default()),
+            SendError::TimedOut {
+                message: secret(),
+                after: Duration::from_millis(250),
+                failing: FailingDials::default(),
+            },
             SendError::Forked(secret()),
         ];
         let names = names.iter().map(String::as_str).chain(["Runtime", "TimedOut", "Forked"]);
@@ -557,7 +577,7 @@ mod tests {
             ("Unsupported", RecvError::Unsupported(SocketType::Push)),
             ("Closed", RecvError::Closed),
             ("Runtime", RecvError::Runtime(NetworkError::Unsupported)),
-            ("TimedOut", RecvError::TimedOut(FailingDials::default())),
+            ("TimedOut", RecvError::TimedOut { after: Duration::from_millis(250), failing: FailingDials::default() }),
             ("Unreachable", RecvError::Unreachable(FailingDials::default())),
             ("Forked", RecvError::Forked),
         ] {

@@ -27,7 +27,9 @@ pub(super) struct Waits {
 #[derive(Debug)]
 struct Wait {
     pipe: PipeId,
-    /// True after the time limit of the wait has expired.
+    /// Time limit of the wait; `None` for no limit.
+    limit: Option<Duration>,
+    /// True after `limit` has expired.
     is_expired: bool,
     /// Last failure of the dial, if the pipe was removed because of it.
     last: Option<FailingDial>,
@@ -41,7 +43,7 @@ impl Socket {
         let now = self.observe(now);
         let wait = WaitId(self.waits.next);
         self.waits.next += 1;
-        self.waits.waits.insert(wait, Wait { pipe: id, is_expired: false, last: None });
+        self.waits.waits.insert(wait, Wait { pipe: id, limit: timeout, is_expired: false, last: None });
         if let Some(timeout) = timeout {
             self.deadlines.set(Timer::Wait(wait), now + timeout);
         }
@@ -61,10 +63,10 @@ impl Socket {
             return self.pipes.latest_sender(wait.pipe).map(Ok);
         }
         let failing = FailingDials::from(pipe.failing_dial(wait.pipe).into_iter().collect::<Vec<_>>());
-        match (failing.is_temporary(), wait.is_expired) {
-            (false, _) => Some(Err(WaitError::Failed(failing))),
-            (true, true) => Some(Err(WaitError::TimedOut(failing))),
-            (true, false) => None,
+        match wait.limit.filter(|_| wait.is_expired) {
+            _ if !failing.is_temporary() => Some(Err(WaitError::Failed(failing))),
+            Some(after) => Some(Err(WaitError::TimedOut { after, failing })),
+            None => None,
         }
     }
 

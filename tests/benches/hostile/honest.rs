@@ -160,7 +160,7 @@ fn send_requests(
                     count.fetch_add(1, Ordering::Relaxed);
                     break;
                 }
-                Err(RecvError::TimedOut(_)) if is_req => {}
+                Err(RecvError::TimedOut { .. }) if is_req => {}
                 Err(_) => break,
             }
         }

@@ -27,18 +27,22 @@ const LONG: Duration = Duration::from_secs(20);
 fn blocking_calls_return_after_timeout_and_not_before() {
     let (pull, push) = (PullSocket::new(), Socket::with_options(Options::<kind::Push>::new().send_hwm(1)));
     let before = Instant::now();
-    assert_eq!(pull.recv_timeout(SHORT), Err(RecvError::TimedOut(FailingDials::default())));
+    let late = pull.recv_timeout(SHORT).unwrap_err();
+    assert_eq!(late, RecvError::TimedOut { after: SHORT, failing: FailingDials::default() });
+    assert!(late.to_string().starts_with("no message arrived within the time-out of 30ms; "), "{late}");
     assert!(before.elapsed() >= SHORT);
     let before = Instant::now();
     let unsent = push.send_timeout("unsent", SHORT).unwrap_err();
-    assert!(matches!(unsent, SendError::TimedOut(message, _) if message == Message::from("unsent")));
+    assert!(unsent.to_string().starts_with("no peer had room within the time-out of 30ms; "), "{unsent}");
+    let failing = FailingDials::default();
+    assert_eq!(unsent, SendError::TimedOut { message: "unsent".into(), after: SHORT, failing });
     assert!(before.elapsed() >= SHORT);
     push.connect(pull.bind("tcp://127.0.0.1:*").unwrap()).unwrap();
     push.send_timeout("sent", LONG).unwrap();
     let (message, peer) = pull.recv_from().unwrap();
     assert_eq!((message.body(), peer.socket_type), (&"sent".into(), SocketType::Push));
     assert_eq!(pull.try_recv_from().unwrap_err(), RecvError::Empty);
-    assert_eq!(pull.recv_timeout(Duration::MAX.min(SHORT)), Err(RecvError::TimedOut(FailingDials::default())));
+    assert_eq!(pull.recv_timeout(Duration::MAX.min(SHORT)), Err(late));
 }
 
 #[test]
@@ -169,7 +173,7 @@ fn disconnect_ends_the_connection_to_its_endpoint() {
     push.connect_and_wait(&endpoint, LONG).unwrap();
     assert!(push.disconnect("tcp://127.0.0.1:1").is_err(), "there is no connection to this endpoint");
     push.disconnect(&endpoint).unwrap();
-    assert!(matches!(push.send_timeout("without peer", SHORT), Err(SendError::TimedOut(..))));
+    assert!(matches!(push.send_timeout("without peer", SHORT), Err(SendError::TimedOut { .. })));
 }
 
 #[test]
@@ -202,7 +206,7 @@ fn blocked_send_of_mandatory_router_uses_no_cpu() {
     let cpu_time = || Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).unwrap();
     let before = cpu_time();
     let full = router.send_timeout(("peer", "does not fit"), 10 * SHORT).unwrap_err();
-    assert!(matches!(full, SendError::TimedOut(message, _) if message == Message::from(("peer", "does not fit"))));
+    assert!(matches!(full, SendError::TimedOut { message, .. } if message == Message::from(("peer", "does not fit"))));
     assert!(cpu_time() < before + 5 * SHORT, "the blocked call must not spin");
 }
 
@@ -240,7 +244,8 @@ fn radio_waits_for_dishes_of_group() {
 fn wait_for_connection_returns_peer_or_reason() {
     let (pull, push) = (PullSocket::new(), PushSocket::new());
     let endpoint = pull.bind("tcp://127.0.0.1:*").unwrap();
-    assert_eq!(pull.wait_connected(1, SHORT).unwrap_err(), WaitError::TimedOut(FailingDials::default()));
+    let late = pull.wait_connected(1, SHORT).unwrap_err();
+    assert_eq!(late, WaitError::TimedOut { after: SHORT, failing: FailingDials::default() });
     assert_eq!(push.connect_and_wait(&endpoint, LONG).unwrap().socket_type, SocketType::Pull);
     let peers: Vec<_> = pull.wait_connected(1, None).unwrap().iter().map(|peer| peer.socket_type).collect();
     assert_eq!((peers, pull.ready_peers(), push.ready_peers()), (vec![SocketType::Push], 1, 1));
@@ -347,7 +352,7 @@ fn retry_loop_without_server_keeps_its_own_timeout() {
         let req = Socket::in_context(&context, Options::<kind::Req>::new());
         req.connect(&endpoint).unwrap();
         req.send("request").unwrap();
-        assert!(matches!(req.recv_timeout(SHORT), Err(RecvError::TimedOut(_))));
+        assert!(matches!(req.recv_timeout(SHORT), Err(RecvError::TimedOut { .. })));
         req.close_within(Duration::ZERO);
     }
     assert!(begin.elapsed() < LONG / 4, "the retries took {:?}", begin.elapsed());

@@ -188,7 +188,8 @@ fn connect_and_wait_returns_peer_or_typed_reason() {
 
         let absent = super::free_endpoint().await;
         let error = client.connect_and_wait(&absent, 4 * SOON).await.unwrap_err();
-        assert!(matches!(error, WaitError::TimedOut(_)), "{error}");
+        assert!(matches!(error, WaitError::TimedOut { after, .. } if after == 4 * SOON), "{error}");
+        assert!(error.to_string().contains(&format!("within the time limit of {:?}", 4 * SOON)), "{error}");
         assert_eq!(error.reason(), Some(&ConnectionError::Network(NetworkError::Refused)));
         assert!(error.is_temporary());
         assert!(error.to_string().contains("connection refused"), "{error}");
