@@ -341,7 +341,7 @@ pub enum AcceptError {
     /// A limit of the socket is reached. The socket has emitted [`Event::Rejected`](crate::Event::Rejected). The caller
     /// must close the connection, and must not call `accepted_link` or `attach` for this connection again, because each
     /// call would emit the event again.
-    #[error("a limit of the socket is reached: {0:?}")]
+    #[error("the connection was rejected: {0}")]
     Rejected(RejectReason),
 }
 

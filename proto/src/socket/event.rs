@@ -1,5 +1,7 @@
 //! Events for monitors: changes of listeners, connection attempts and connections, and the reasons for these changes.
 
+mod text;
+
 use crate::address::{Endpoint, NetworkError};
 use crate::connection::ConnectionError;
 #[cfg(doc)]
@@ -12,7 +14,7 @@ use alloc::sync::Arc;
 use core::time::Duration;
 
 /// Report of a socket to its monitor: a listener, a connection attempt or a connection has changed, or messages were
-/// dropped.
+/// dropped. `Display` writes it as a sentence for logs, with the text of the error that it reports.
 ///
 /// The events of a connection have a fixed order. Each connection attempt begins with [`Connecting`](Self::Connecting),
 /// and ends with `Connected`, `ConnectFailed` or `ConnectCancelled`. After `Connected` or `Accepted` follows `Ready` or

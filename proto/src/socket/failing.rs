@@ -58,13 +58,23 @@ impl fmt::Display for FailingDials {
             return f.write_str("no attempt to connect has failed");
         }
         for (number, FailingDial { endpoint, reason, attempts, .. }) in self.iter().take(SHOWN).enumerate() {
-            let separator = if number == 0 { "" } else { "; " };
-            let plural = if *attempts == 1 { "" } else { "s" };
-            write!(f, "{separator}cannot connect to {endpoint}: {reason} ({attempts} failed attempt{plural})")?;
+            f.write_str(if number == 0 { "" } else { "; " })?;
+            write_failure(f, endpoint, reason, *attempts)?;
         }
         match self.len().saturating_sub(SHOWN) {
             0 => Ok(()),
             more => write!(f, "; and {more} more"),
         }
     }
+}
+
+/// Writes the text of a dial that failed `attempts` times.
+pub(super) fn write_failure(
+    f: &mut fmt::Formatter<'_>,
+    endpoint: &Endpoint,
+    reason: &dyn fmt::Display,
+    attempts: u32,
+) -> fmt::Result {
+    let plural = if attempts == 1 { "" } else { "s" };
+    write!(f, "cannot connect to {endpoint}: {reason} ({attempts} failed attempt{plural})")
 }
