@@ -30,13 +30,41 @@ use std::path::{Path, PathBuf};
 /// can access.
 ///
 /// # Errors
-/// - [`ErrorKind::AddrInUse`]: the name is in use, or it could not be determined that the file is stale;
-/// - [`ErrorKind::InvalidInput`] or [`ErrorKind::InvalidFilename`]: the name is too long for this system, or contains a
-///   zero byte;
+/// - [`NetworkError::AddressInUse`]: a process listens at the name, or it could not be determined that the file is stale;
+/// - [`NetworkError::NotASocket`]: the name is that of a file of another type, or of a symbolic link;
+/// - [`NetworkError::NoDirectory`] or [`NetworkError::NotADirectory`]: a directory of the path does not exist, or is a file of
+///   another type;
+/// - [`NetworkError::DirectoryNotWritable`]: this process may not create a file in the directory;
+/// - [`NetworkError::InvalidPath`]: the name is empty, too long for this system, or contains a zero byte;
 /// - any other error of the operating system.
-///
-/// [`error`] converts all these errors to [`NetworkError`].
-pub fn bind(name: &IpcName, transport: &TransportConfig) -> io::Result<(UnixListener, IpcName, Claim)> {
+pub fn bind(name: &IpcName, transport: &TransportConfig) -> Result<(UnixListener, IpcName, Claim), NetworkError> {
+    open(name, transport).map_err(|failure| {
+        let kind = failure.kind();
+        match (kind, name) {
+            (ErrorKind::AddrInUse, IpcName::Path(path)) if is_other_file(Path::new(path)) => NetworkError::NotASocket,
+            (_, IpcName::Abstract(_)) => error(&failure),
+            (_, IpcName::Path(_) | IpcName::Any) => bind_error(kind).unwrap_or_else(|| error(&failure)),
+        }
+    })
+}
+
+/// Returns the error of creating a socket file if `kind` has a special meaning there, and otherwise `None`.
+fn bind_error(kind: ErrorKind) -> Option<NetworkError> {
+    #[expect(clippy::wildcard_enum_match_arm, reason = "ErrorKind has dozens of variants and is non-exhaustive")]
+    match kind {
+        ErrorKind::NotFound => Some(NetworkError::NoDirectory),
+        ErrorKind::NotADirectory => Some(NetworkError::NotADirectory),
+        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => Some(NetworkError::DirectoryNotWritable),
+        _ => None,
+    }
+}
+
+/// Returns true if `path` is a file that is not a socket. A symbolic link is not followed.
+fn is_other_file(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|file| !file.file_type().is_socket())
+}
+
+fn open(name: &IpcName, transport: &TransportConfig) -> io::Result<(UnixListener, IpcName, Claim)> {
     match name {
         IpcName::Abstract(_) => Ok((listen(name, transport)?, name.clone(), Claim(None))),
         IpcName::Path(path) => {

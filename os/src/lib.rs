@@ -31,8 +31,7 @@ use std::io;
 pub use peer::credentials;
 
 /// Converts the error of a network call to a [`NetworkError`]. On Unix, more exact than
-/// `NetworkError::from(error.kind())`: recognizes, for example, that too many files are open, or that a component of a
-/// path is not a directory.
+/// `NetworkError::from(error.kind())`: recognizes, for example, that too many files are open.
 pub fn error(error: &io::Error) -> NetworkError {
     #[cfg(unix)]
     if let Some(number) = error.raw_os_error() {
@@ -40,7 +39,6 @@ pub fn error(error: &io::Error) -> NetworkError {
         #[expect(clippy::wildcard_enum_match_arm, reason = "there are more than a hundred variants")]
         match Errno::from_raw(number) {
             Errno::EMFILE | Errno::ENFILE => return NetworkError::TooManyFiles,
-            Errno::ENOTDIR => return NetworkError::PathNotFound,
             Errno::ENODEV => return NetworkError::NoSuchDevice,
             // For example on a system without IPv6.
             Errno::EAFNOSUPPORT => return NetworkError::AddressUnavailable,

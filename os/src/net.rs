@@ -55,7 +55,7 @@ impl OpenListener {
 
     #[cfg(unix)]
     fn ipc(name: &sansmq_proto::address::IpcName, transport: &TransportConfig) -> Result<Self, NetworkError> {
-        let (listener, bound, claim) = ipc::bind(name, transport).map_err(|failure| error(&failure))?;
+        let (listener, bound, claim) = ipc::bind(name, transport)?;
         Ok(Self { listener: StdListener::Unix(listener), bound: Endpoint::Ipc(bound), claim: Some(claim) })
     }
 

@@ -126,6 +126,7 @@ impl From<ErrorKind> for NetworkError {
             ErrorKind::TimedOut => Self::TimedOut,
             ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted | ErrorKind::BrokenPipe => Self::Reset,
             ErrorKind::NotFound => Self::PathNotFound,
+            ErrorKind::NotADirectory => Self::NotADirectory,
             ErrorKind::InvalidInput | ErrorKind::InvalidFilename => Self::InvalidPath,
             ErrorKind::Unsupported => Self::Unsupported,
             ErrorKind::AddrInUse => Self::AddressInUse,

@@ -59,7 +59,7 @@ fn listener_with_full_backlog_is_not_stale() {
 fn bind_replaces_no_other_type_of_file() {
     let temp = TempSocket::new();
     fs::write(&temp.path, "precious").unwrap();
-    assert_in_use(&temp.name);
+    assert_eq!(bind(&temp.name).unwrap_err(), NetworkError::NotASocket);
     assert_eq!(fs::read_to_string(&temp.path).unwrap(), "precious");
     assert_eq!(error(&connect(&temp.name).unwrap_err()), NetworkError::Refused);
 
@@ -68,7 +68,7 @@ fn bind_replaces_no_other_type_of_file() {
     drop(UnixListener::bind(&stale).unwrap());
     fs::remove_file(&temp.path).unwrap();
     std::os::unix::fs::symlink(&stale, &temp.path).unwrap();
-    assert_in_use(&temp.name);
+    assert_eq!(bind(&temp.name).unwrap_err(), NetworkError::NotASocket);
     assert!(temp.path.is_symlink() && stale.exists());
 }
 
@@ -101,7 +101,7 @@ fn one_of_several_binds_to_stale_file_succeeds() {
         let (winners, losers): (Vec<_>, Vec<_>) = results.into_iter().partition(Result::is_ok);
         assert_eq!(winners.len(), 1, "in round {round}");
         for loser in losers {
-            assert_eq!(loser.unwrap_err().kind(), ErrorKind::AddrInUse);
+            assert_eq!(loser.unwrap_err(), NetworkError::AddressInUse);
         }
         for winner in winners {
             let (listener, bound, claim) = winner.unwrap();
@@ -170,7 +170,7 @@ fn abstract_name_is_free_after_listener_is_dropped() {
 #[test]
 fn invalid_names_are_errors() {
     let error_of = |name: IpcName| {
-        let bound = error(&bind(&name).unwrap_err());
+        let bound = bind(&name).unwrap_err();
         assert_eq!(error(&connect(&name).unwrap_err()), bound, "{name:?}");
         bound
     };
@@ -181,10 +181,23 @@ fn invalid_names_are_errors() {
     assert_eq!(error_of(IpcName::Path(String::new())), NetworkError::InvalidPath);
     assert_eq!(error_of(IpcName::Abstract(String::new())), NetworkError::InvalidPath);
     assert_eq!(error_of(IpcName::Abstract("x".repeat(108))), NetworkError::InvalidPath);
-    assert_eq!(error_of(below("nowhere/socket")), NetworkError::PathNotFound);
     fs::write(temp.path.with_file_name("file"), "").unwrap();
-    assert_eq!(error_of(below("file/socket")), NetworkError::PathNotFound);
+    assert_eq!(error_of(below("file/socket")), NetworkError::NotADirectory);
     assert_eq!(error(&connect(&IpcName::Any).unwrap_err()), NetworkError::InvalidPath);
+}
+
+#[test]
+fn bind_names_the_fault_of_the_directory() {
+    let temp = TempSocket::new();
+    let nowhere = temp.path.with_file_name("nowhere").join("socket");
+    let nowhere = IpcName::Path(nowhere.to_str().unwrap().to_owned());
+    assert_eq!(bind(&nowhere).unwrap_err(), NetworkError::NoDirectory);
+    assert_eq!(error(&connect(&nowhere).unwrap_err()), NetworkError::PathNotFound);
+    // A process of root may create files in each directory, so the tests cannot rely on permissions.
+    for denied in [Errno::EACCES, Errno::EPERM, Errno::EROFS] {
+        assert_eq!(bind_error(io::Error::from(denied).kind()), Some(NetworkError::DirectoryNotWritable), "{denied}");
+    }
+    assert_eq!(bind_error(ErrorKind::AddrInUse), None);
 }
 
 #[test]
@@ -242,7 +255,7 @@ fn adopted_listener_accepts_and_keeps_its_file() {
     assert_eq!(from_listener(not_listening, &TransportConfig::new()).unwrap_err(), NetworkError::NotListening);
 }
 
-fn bind(name: &IpcName) -> io::Result<(UnixListener, IpcName, Claim)> {
+fn bind(name: &IpcName) -> Result<(UnixListener, IpcName, Claim), NetworkError> {
     super::bind(name, &TransportConfig::new())
 }
 
@@ -251,7 +264,7 @@ fn connect(name: &IpcName) -> io::Result<UnixStream> {
 }
 
 fn assert_in_use(name: &IpcName) {
-    assert_eq!(bind(name).unwrap_err().kind(), ErrorKind::AddrInUse);
+    assert_eq!(bind(name).unwrap_err(), NetworkError::AddressInUse);
 }
 
 /// Asserts that a connection to `name` is accepted by `listener`.

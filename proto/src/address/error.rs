@@ -9,22 +9,24 @@ use thiserror::Error;
 pub enum NetworkError {
     /// The connection was refused: no socket listens at the address.
     #[doc(alias = "ECONNREFUSED")]
-    #[error("connection refused: no socket listens at the address")]
+    #[error("connection refused: no socket listens at the address; start the peer, or correct the address")]
     Refused,
     /// The operating system cannot reach the host or the network.
     #[doc(alias = "ENETUNREACH")]
-    #[error("the host or network is unreachable")]
+    #[error("the host or network is unreachable; check the address, and the network of this machine")]
     Unreachable,
     /// The time limit of a connection attempt, or of a transmission, expired before the peer answered.
     #[doc(alias = "ETIMEDOUT")]
-    #[error("the time limit expired without an answer")]
+    #[error(
+        "the time limit expired without an answer; check the address and the firewalls, or the peer may have too much work"
+    )]
     TimedOut,
     /// The peer or the operating system has reset or aborted the connection.
     #[doc(alias = "ECONNRESET")]
     #[error("the peer reset the connection")]
     Reset,
     /// The host name cannot be resolved: the lookup failed, or found no address.
-    #[error("the host name has no addresses")]
+    #[error("the host name has no addresses; check its spelling, and the name server of this machine")]
     UnknownHost,
     /// The host name cannot be looked up now, because this process looks up as many other names as it can, and the resolver of
     /// the operating system does not answer them. A dial is repeated as after any other failure.
@@ -32,40 +34,60 @@ pub enum NetworkError {
     TooManyLookups,
     /// Another operating system socket is already bound to the address.
     #[doc(alias = "EADDRINUSE")]
-    #[error("the address is already in use")]
+    #[error("the address is already in use; close the other socket, or bind another address")]
     AddressInUse,
     /// This machine does not have the requested local address.
     #[doc(alias("EADDRNOTAVAIL", "ENODEV"))]
-    #[error("this machine does not have the address")]
+    #[error("this machine does not have the address; use an address of its interfaces, or * for all of them")]
     AddressUnavailable,
     /// The operating system denies the operation to this process.
-    #[error("permission denied")]
+    #[error(
+        "permission denied: the operating system allows only some users to use a port below 1024, a network interface or this \
+         file; use another address, or run the program as another user"
+    )]
     PermissionDenied,
     /// No Unix domain socket with the requested name exists.
-    #[error("no Unix domain socket has this name")]
+    #[error("no Unix domain socket has this name; start the peer, or correct the name")]
     PathNotFound,
+    /// The directory in which a socket file must be created does not exist. Returned only by `bind`.
+    #[error("the directory of the socket file does not exist; create the directory, or correct the path")]
+    NoDirectory,
+    /// A part of the path of a Unix domain socket is a file, but must be a directory.
+    #[error("a part of the path is a file, not a directory; correct the path")]
+    NotADirectory,
+    /// This process may not create a file in the directory of a socket file, or the file system is read-only. Returned only by
+    /// `bind`.
+    #[error(
+        "this process may not create a file in the directory; change the permissions of the directory, or choose another"
+    )]
+    DirectoryNotWritable,
+    /// The path is that of a file which is not a Unix domain socket, or of a symbolic link. `bind` does not replace such a file.
+    #[error("the path is that of a file which is not a socket; remove the file, or choose another path")]
+    NotASocket,
     /// The name of the Unix domain socket is too long or invalid.
-    #[error("the name of the Unix domain socket is too long or invalid")]
+    #[error("the name of the Unix domain socket is empty, longer than this system allows, or contains a zero byte")]
     InvalidPath,
     /// The socket file of a bound Unix domain socket was removed or replaced after the bind.
     #[error("the name of the Unix domain socket was removed or replaced while it was bound")]
     PathReplaced,
     /// This process or the system has reached its limit of open files.
     #[doc(alias = "EMFILE")]
-    #[error("too many files are open")]
+    #[error("too many files are open; raise the limit of this process (`ulimit -n`), or lower `max_peers`")]
     TooManyFiles,
     /// The runtime, the system or the called method does not support the transport of the endpoint.
     #[doc(alias = "EPROTONOSUPPORT")]
-    #[error("this runtime or system does not support the transport")]
+    #[error("this runtime or system does not support the transport; tcp is always supported")]
     Unsupported,
     /// This machine does not have the requested network interface.
-    #[error("this machine does not have the network interface")]
+    #[error("this machine does not have the network interface; check the name that was given to `bind_to_device`")]
     NoSuchDevice,
     /// The operating system rejects or does not know an option that was set for an operating system socket.
-    #[error("the operating system rejects an option of the socket, or does not know it")]
+    #[error(
+        "the operating system rejects an option of the socket, or does not know it; leave out the options of the transport"
+    )]
     OptionRejected,
     /// The application passed an operating system socket as a listener, but this socket is not in the listening state.
-    #[error("the socket is not in the listening state")]
+    #[error("the socket is not in the listening state; call `listen` on it first")]
     NotListening,
     /// An endpoint with a source address was passed to `bind`. Only `connect` accepts a source address.
     #[error("a source address (the part before `;`) is valid only for connect, not for bind")]
@@ -83,7 +105,7 @@ pub enum NetworkError {
     )]
     NoTimeDriver,
     /// Any other error of the operating system.
-    #[error("an error of the operating system")]
+    #[error("the operating system returned an error for which there is no text here")]
     Other,
 }
 

@@ -105,16 +105,56 @@ fn invalid_names_return_errors_with_reasons() {
         assert!(matches!(error, ConnectError::Endpoint(ParseEndpointError::TooLong(_))), "{error}");
         let error = router.connect("ipc://*").unwrap_err();
         assert!(matches!(error, ConnectError::Wildcard(_)), "{error}");
+    });
+}
 
-        let no_directory: Endpoint =
-            format!("ipc://{}", dir.directory().join("no-directory/socket").display()).parse().unwrap();
-        let error = router.bind(&no_directory).await.unwrap_err();
-        assert_eq!(error, BindError::Network { endpoint: no_directory, error: NetworkError::PathNotFound });
+#[test]
+fn bind_names_the_fault_of_the_path_and_retries_work() {
+    run(|| async {
+        let dir = TempDir::new();
+        let router = RouterSocket::new();
+        let below =
+            |path: &str| -> Endpoint { format!("ipc://{}", dir.directory().join(path).display()).parse().unwrap() };
+        fs::write(dir.directory().join("file"), "precious").unwrap();
+        for (endpoint, error, text) in [
+            (
+                below("absent/socket"),
+                NetworkError::NoDirectory,
+                "the directory of the socket file does not exist; create",
+            ),
+            (below("file/socket"), NetworkError::NotADirectory, "a part of the path is a file, not a directory"),
+            (below("file"), NetworkError::NotASocket, "a file which is not a socket; remove the file"),
+        ] {
+            let failed = router.bind(&endpoint).await.unwrap_err();
+            assert_eq!(failed, BindError::Network { endpoint: endpoint.clone(), error });
+            assert!(failed.to_string().starts_with(&format!("cannot listen at {endpoint}: ")), "{failed}");
+            assert!(failed.to_string().contains(text), "{failed}");
+        }
+        assert_eq!(fs::read_to_string(dir.directory().join("file")).unwrap(), "precious");
 
-        fs::write(dir.socket(), "precious").unwrap();
-        let error = router.bind(dir.endpoint()).await.unwrap_err();
-        assert!(matches!(error, BindError::Network { error: NetworkError::AddressInUse, .. }), "{error}");
-        assert_eq!(fs::read_to_string(dir.socket()).unwrap(), "precious");
+        fs::create_dir(dir.directory().join("absent")).unwrap();
+        let endpoint = router.bind(below("absent/socket")).await.unwrap();
+        let dealer = DealerSocket::new();
+        dealer.connect(&endpoint).unwrap();
+        dealer.send("after the directory was created").await.unwrap();
+        assert_eq!(router.recv().await.unwrap().body(), "after the directory was created");
+        // The directory can only be removed after the socket file in it.
+        router.close().await;
+    });
+}
+
+/// Root may create a file in each directory, but not in the file system of the kernel.
+#[test]
+#[cfg(target_os = "linux")]
+fn bind_in_directory_without_permission_names_it() {
+    run(|| async {
+        let endpoint: Endpoint = "ipc:///sys/kernel/socket".parse().unwrap();
+        let error = RouterSocket::new().bind(&endpoint).await.unwrap_err();
+        assert_eq!(error, BindError::Network { endpoint, error: NetworkError::DirectoryNotWritable });
+        assert!(
+            error.to_string().contains("may not create a file in the directory; change the permissions"),
+            "{error}"
+        );
     });
 }
 
