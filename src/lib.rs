@@ -2,7 +2,10 @@
 #![cfg_attr(all(feature = "tokio", feature = "mio"), doc = include_str!("../README.md"))]
 #![cfg_attr(not(all(feature = "tokio", feature = "mio")), doc = "ZeroMQ for Rust with a sans-IO core. See README.md.")]
 
+mod error;
 pub mod guide;
+
+pub use error::Error;
 
 #[cfg(feature = "curve")]
 #[doc(inline)]

@@ -80,7 +80,7 @@ pub enum SendError {
     /// The runtime cannot run the socket, see [`Socket::runtime_failed`](crate::Socket::runtime_failed). Carries the message
     /// that was not sent, and the error.
     #[error("the socket does not work: {1}")]
-    Runtime(Message, NetworkError),
+    Runtime(Message, #[source] NetworkError),
     /// The time-out of a blocking `send` expired before any peer had room.
     #[doc(alias("EAGAIN", "Again"))]
     #[error("no peer had room within the time-out of {after:?}; {failing}")]
@@ -226,6 +226,7 @@ pub enum RecvError {
         /// True if the request was sent, or may have been sent.
         sent: bool,
         /// Reason why the connection to the peer, or the last dial, ended.
+        #[source]
         cause: Arc<ConnectionError>,
     },
     /// Sockets of this type cannot receive, only send. The value is the type of the socket.
@@ -238,7 +239,7 @@ pub enum RecvError {
     Closed,
     /// The runtime cannot run the socket, see [`Socket::runtime_failed`](crate::Socket::runtime_failed).
     #[error("the socket does not work: {0}")]
-    Runtime(NetworkError),
+    Runtime(#[source] NetworkError),
     /// The time-out of a blocking `recv` expired before a message arrived.
     #[doc(alias("EAGAIN", "Again"))]
     #[error("no message arrived within the time-out of {after:?}; {failing}")]
@@ -297,7 +298,7 @@ pub enum SubscribeError {
     Closed,
     /// The runtime cannot run the socket, see [`Socket::runtime_failed`](crate::Socket::runtime_failed).
     #[error("the socket does not work: {0}")]
-    Runtime(NetworkError),
+    Runtime(#[source] NetworkError),
 }
 
 /// Error of `join` and `leave`.
@@ -322,7 +323,7 @@ pub enum JoinError {
     Closed,
     /// The runtime cannot run the socket, see [`Socket::runtime_failed`](crate::Socket::runtime_failed).
     #[error("the socket does not work: {0}")]
-    Runtime(NetworkError),
+    Runtime(#[source] NetworkError),
 }
 
 /// Error of [`accepted_link`](crate::Socket::accepted_link) and [`attach`](crate::Socket::attach): the connection was not
@@ -374,7 +375,7 @@ pub enum ConnectError {
     Closed,
     /// The runtime cannot run the socket, see [`Socket::runtime_failed`](crate::Socket::runtime_failed).
     #[error("the socket does not work: {0}")]
-    Runtime(NetworkError),
+    Runtime(#[source] NetworkError),
     /// The current process is a forked child of the process that created the socket, and has no thread that does the IO of
     /// the socket. Returned only by blocking sockets. (libzmq does not support this use either.)
     #[error("{FORKED}")]
@@ -443,6 +444,7 @@ pub enum BindError {
         /// Endpoint that was given to `bind`.
         endpoint: Endpoint,
         /// Reason why the listener could not be opened.
+        #[source]
         error: NetworkError,
     },
     /// The socket type does not support the transport of the endpoint, or does not support an endpoint with a resource.
@@ -452,7 +454,7 @@ pub enum BindError {
     Transport(SocketType, Endpoint),
     /// The bound address of the listener given to `bind_listener` is unknown or cannot be written as an endpoint.
     #[error("cannot determine the address of the listener: {0}")]
-    Listener(NetworkError),
+    Listener(#[source] NetworkError),
     /// The socket is closed.
     #[error("the socket is closed")]
     Closed,
@@ -476,6 +478,7 @@ pub enum UnbindError {
         /// Endpoint that was unbound.
         endpoint: Endpoint,
         /// Error that occurred while the endpoint was closed.
+        #[source]
         error: NetworkError,
     },
     /// The socket is neither bound nor connected to the endpoint.

@@ -252,7 +252,7 @@ fn flatten(tokens: &[String], mut at: usize, prefix: &mut Vec<String>, found: &m
 }
 
 /// Splits code into identifiers, `::`, and single characters.
-fn tokens(code: &str) -> Vec<String> {
+pub(super) fn tokens(code: &str) -> Vec<String> {
     let mut tokens = Vec::new();
     let mut rest = code;
     while let Some(first) = rest.chars().next() {
@@ -267,7 +267,7 @@ fn tokens(code: &str) -> Vec<String> {
 }
 
 /// Returns the source `text` without comments, contents of strings, imports for documentation, and test modules.
-fn code(text: &str) -> String {
+pub(super) fn code(text: &str) -> String {
     let mut lines = Vec::new();
     let plain = without_comments(text);
     let mut source = plain.lines().peekable();
@@ -343,7 +343,7 @@ fn contains_word(line: &str, word: &str) -> bool {
 }
 
 /// Returns the path, relative to `folder`, and the text of each source file that is not a test.
-fn sources(folder: &str) -> Vec<(String, String)> {
+pub(super) fn sources(folder: &str) -> Vec<(String, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(folder);
     let mut paths = BTreeSet::new();
     collect(&root, &mut paths);

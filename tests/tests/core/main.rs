@@ -4,6 +4,7 @@
 
 mod costs;
 mod documentation;
+mod errors;
 #[cfg(feature = "meter")]
 mod fuzz;
 mod idle;
