@@ -51,6 +51,8 @@
 //! - `std` (default): `SystemEntropy`, `IoStream` over `std::io::{Read, Write}`, and conversions from `std::io::Error`.
 //! - `plain`: the PLAIN mechanism (RFC 24).
 //! - `curve`: the CURVE mechanism (RFC 25 and 26).
+//! - `serde`: `Serialize` and `Deserialize` of the crate `serde` for [`Frame`], [`Message`], [`Endpoint`], and the statistics
+//!   [`SocketStats`](socket::SocketStats) and [`PeerStats`](socket::PeerStats).
 //! - `testing`: the simulated network `testing::Net`.
 //! - `meter`: counts and bounds the work of each call. For tests and fuzzing only, because it slows every call down.
 
@@ -78,6 +80,8 @@ pub mod message;
 #[cfg(test)]
 mod properties;
 pub mod security;
+#[cfg(feature = "serde")]
+mod serde_support;
 pub mod session;
 pub mod socket;
 mod socket_type;

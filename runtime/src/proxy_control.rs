@@ -109,6 +109,7 @@ impl ProxyControl {
 /// Numbers of messages that a proxy has forwarded, dropped and captured in all its runs; see
 /// [`ProxyControl::statistics`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default))]
 #[non_exhaustive]
 pub struct ProxyStatistics {
     /// Traffic of the first socket of [`Proxy::new`](super::Proxy::new). If the same socket was given twice, only the
@@ -127,6 +128,7 @@ pub struct ProxyStatistics {
 
 /// Numbers and sizes of the messages that a proxy has received and sent with one of its sockets.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default))]
 pub struct SocketTraffic {
     /// Number and size of the messages that the proxy received from the socket.
     pub received: ProxyTraffic,
@@ -137,6 +139,7 @@ pub struct SocketTraffic {
 
 /// Number and size of the messages that a proxy has received from one of its sockets, or sent with it, in all its runs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default))]
 pub struct ProxyTraffic {
     /// Total number of messages.
     pub messages: u64,

@@ -8,7 +8,7 @@ use core::fmt;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use core::str::FromStr;
 
-/// The address that a socket binds or connects to.
+/// The address that a socket binds or connects to. With the feature `serde`, it is serialized as its text.
 ///
 /// ```
 /// use sansmq_proto::Endpoint;

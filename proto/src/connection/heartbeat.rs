@@ -19,6 +19,7 @@ const MAX_UNANSWERED: u32 = 16;
 /// side reads its input. Time that a PING spends behind other output of this side is not included. Available if
 /// [`Options::heartbeat`](crate::Options::heartbeat) is set; never over `inproc`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct RoundTrip {
     /// Latest measured round-trip time.

@@ -50,6 +50,8 @@ use core::ops::Deref;
 /// | text, by [`to_text`](Self::to_text), which replaces invalid UTF-8 | copied only if a part is replaced |
 /// | `String`, by `String::from_utf8(frame.into())`, which fails for invalid UTF-8 | as to `Vec<u8>` |
 ///
+/// With the feature `serde`, a frame is serialized as bytes, or as an array of numbers in a format without bytes, such as JSON.
+///
 /// ```
 /// use sansmq_proto::Frame;
 /// use std::borrow::Cow;

@@ -56,6 +56,8 @@ use core::hash::{Hash, Hasher};
 /// | an iterator over `Frame` or `&Frame` | `into_iter`, [`iter`](Self::iter), a `for` loop |
 /// | `&[Frame]` | [`frames`](Self::frames) |
 ///
+/// With the feature `serde`, a message is serialized as a sequence of its frames.
+///
 /// ```
 /// use sansmq_proto::{Frame, Message};
 ///

@@ -251,6 +251,7 @@ pub enum RejectReason {
 
 /// Reason for dropping a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum DropReason {
     /// The application of a ROUTER without `mandatory` sent a message with a routing id that no peer has.

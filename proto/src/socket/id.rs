@@ -7,6 +7,7 @@ use core::fmt;
 ///
 /// Ids are not reused: the id of a removed pipe never identifies another pipe.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct PipeId {
     pub(super) index: u32,
     pub(super) generation: u32,

@@ -15,6 +15,7 @@ use core::ops::{AddAssign, Sub};
 /// total since the creation of a socket (`sent`, `received`) and for the present size of queues (`outgoing`,
 /// `incoming`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default))]
 pub struct TrafficCount {
     /// Number of messages. In the fields `sent` and `received` of [`SocketStats`] and [`PeerStats`], this is a total.
     /// In their fields `outgoing` and `incoming`, this is the number of messages that are in the queues now.
@@ -27,6 +28,7 @@ pub struct TrafficCount {
 
 /// Statistics of a socket at one instant, returned by [`Socket::stats`](crate::Socket::stats).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default))]
 #[non_exhaustive]
 pub struct SocketStats {
     /// Present number of peers. Includes peers to which the socket is connecting or will reconnect, and disconnected
@@ -84,6 +86,7 @@ pub struct SocketStats {
 /// Statistics of one peer at one instant, returned by [`Socket::peer_stats`](crate::Socket::peer_stats). The counters
 /// are totals over all connections of the peer's pipe.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct PeerStats {
     /// Id of the pipe: the message queues of this peer.
@@ -124,6 +127,7 @@ pub struct PeerStats {
 /// Memory in bytes that a socket or a peer holds: what was allocated for it and is not free yet. Not included is the memory
 /// that each idle connection needs, a few kilobytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default))]
 #[non_exhaustive]
 pub struct HeldMemory {
     /// Memory of the outgoing queues: messages that wait to be sent ([`Message::held_bytes`]), and unused memory of the
@@ -144,6 +148,7 @@ pub struct HeldMemory {
 
 /// Limits on the memory that the peers of a socket hold, in bytes; 0 for no limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default))]
 #[non_exhaustive]
 pub struct MemoryLimits {
     /// Option [`send_hwm_bytes`](crate::Options::send_hwm_bytes). A peer at this limit counts as a peer at
@@ -162,6 +167,7 @@ pub struct MemoryLimits {
 
 /// Total number of dropped messages since the socket was created, by reason.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(transparent))]
 pub struct Drops(BTreeMap<DropReason, u64>);
 
 /// Counters of a pipe: totals over all connections of the pipe.

@@ -16,8 +16,8 @@ const LAYERS: [&[&str]; 8] = [
     &["testing"],
 ];
 
-/// Modules of `proto/src` that are above all layers: the crate's root, and the module that the feature `std` adds.
-const ABOVE: [&str; 2] = ["lib", "std_support"];
+/// Modules of `proto/src` that are above all layers: the crate's root, and the modules that the features `std` and `serde` add.
+const ABOVE: [&str; 3] = ["lib", "std_support", "serde_support"];
 
 /// Parts of the module `socket`, lowest first, by file or folder name. A part may import from itself and from lower
 /// parts. The other files of the folder implement `Socket` and may import from all parts.

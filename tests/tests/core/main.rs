@@ -11,6 +11,7 @@ mod idle;
 mod layers;
 mod lifecycle;
 mod patterns;
+mod serialized;
 mod session;
 mod table;
 #[cfg(feature = "meter")]
