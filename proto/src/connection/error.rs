@@ -50,7 +50,7 @@ pub enum ConnectionError {
     )]
     Version(u8),
     /// The two sides use different security mechanisms.
-    #[doc(alias("ZMQ_PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH", "PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH"))]
+    #[doc(alias = "ZMQ_PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH")]
     #[error("this side uses the {ours} mechanism, the peer {theirs}; both must use the same mechanism")]
     MechanismMismatch {
         /// Mechanism of this side.
@@ -74,7 +74,7 @@ pub enum ConnectionError {
     Malformed(#[from] DecodeError),
     /// The peer sent a frame that is not allowed in the current phase, such as a message before READY. The value
     /// describes the violation.
-    #[doc(alias("ZMQ_PROTOCOL_ERROR_ZMTP_UNEXPECTED_COMMAND", "PROTOCOL_ERROR_ZMTP_UNEXPECTED_COMMAND"))]
+    #[doc(alias = "ZMQ_PROTOCOL_ERROR_ZMTP_UNEXPECTED_COMMAND")]
     #[error("the peer violated the protocol: {0}")]
     Unexpected(&'static str),
     /// The peer's READY or INITIATE has no property Socket-Type.

@@ -4,9 +4,8 @@ use super::message::OpenError;
 use thiserror::Error;
 
 /// Error that ends a connection of the CURVE mechanism. The peer does not receive the reason.
-#[doc(alias("ZMQ_PROTOCOL_ERROR_ZMTP_CRYPTOGRAPHIC", "PROTOCOL_ERROR_ZMTP_CRYPTOGRAPHIC"))]
-#[doc(alias("ZMQ_PROTOCOL_ERROR_ZMTP_INVALID_SEQUENCE", "PROTOCOL_ERROR_ZMTP_INVALID_SEQUENCE"))]
-#[doc(alias("ZMQ_PROTOCOL_ERROR_ZMTP_KEY_EXCHANGE", "PROTOCOL_ERROR_ZMTP_KEY_EXCHANGE"))]
+#[doc(alias("ZMQ_PROTOCOL_ERROR_ZMTP_CRYPTOGRAPHIC", "ZMQ_PROTOCOL_ERROR_ZMTP_INVALID_SEQUENCE"))]
+#[doc(alias = "ZMQ_PROTOCOL_ERROR_ZMTP_KEY_EXCHANGE")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum CurveError {
