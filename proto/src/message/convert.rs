@@ -2,6 +2,7 @@
 
 use super::{Frames, Message};
 use crate::message::Frame;
+use alloc::vec;
 use alloc::vec::{IntoIter, Vec};
 use core::fmt;
 use thiserror::Error;
@@ -78,6 +79,13 @@ impl<T: Into<Frame>> Extend<T> for Message {
     }
 }
 
+/// Creates a message of one frame.
+impl<T: Into<Frame>> From<(T,)> for Message {
+    fn from((frame,): (T,)) -> Self {
+        frame.into().into()
+    }
+}
+
 /// Implements `From` for a tuple. The type parameters also serve as the names of the elements.
 macro_rules! from_tuple {
     ($(#[$doc:meta])* $($element:ident)+) => {
@@ -85,16 +93,12 @@ macro_rules! from_tuple {
         impl<$($element: Into<Frame>),+> From<($($element,)+)> for Message {
             #[expect(non_snake_case, reason = "the names of the elements are those of the type parameters")]
             fn from(($($element,)+): ($($element,)+)) -> Self {
-                Self::from([$($element.into()),+] as [Frame; _])
+                Self(Frames::many(vec![$($element.into()),+]))
             }
         }
     };
 }
 
-from_tuple! {
-    /// Creates a message of one frame.
-    A
-}
 from_tuple! {
     /// Creates a message from two values of different types, such as `("META:userid=1234", body)`.
     A B
@@ -166,8 +170,8 @@ impl<'a> IntoIterator for &'a Message {
 mod tests {
     use super::*;
     use alloc::boxed::Box;
+    use alloc::format;
     use alloc::string::{String, ToString};
-    use alloc::{format, vec};
     use bytes::Bytes;
 
     fn message_of(texts: &[&str]) -> Message {
