@@ -30,7 +30,7 @@ use zeroize::Zeroizing;
 #[derive(Debug, Error)]
 pub enum ReadError {
     /// The file or directory could not be read.
-    #[error("cannot read {}", path.display())]
+    #[error("cannot read {}: {source}", path.display())]
     Io {
         /// Path of the file or directory that could not be read.
         path: PathBuf,
@@ -38,7 +38,7 @@ pub enum ReadError {
         source: io::Error,
     },
     /// The file is not a certificate.
-    #[error("{} is not a valid certificate", path.display())]
+    #[error("{} is not a valid certificate: {source}", path.display())]
     Certificate {
         /// Path of the file that is not a certificate.
         path: PathBuf,

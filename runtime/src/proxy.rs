@@ -58,7 +58,7 @@ pub struct Proxy {
 }
 
 /// Error that [`Proxy::run`] returns.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[derive(Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ProxyError {
     /// The proxy can forward messages in neither direction, because a direction needs one socket that receives and
@@ -78,6 +78,13 @@ pub enum ProxyError {
     /// calls.
     #[error("{}", sansmq_proto::RecvError::Forked)]
     Forked,
+}
+
+// A `main` that returns the error prints the `Debug` text, so it includes the advice.
+impl fmt::Debug for ProxyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ProxyError: {self}")
+    }
 }
 
 impl Proxy {

@@ -83,9 +83,11 @@ fn read_public_keys_returns_keys_of_all_key_files() {
 }
 
 #[test]
-fn read_errors_name_the_path() {
+fn read_errors_name_the_path_and_the_cause() {
     let temp = TempFolder::new("named");
     let absent = temp.file("absent.key");
+    let text = read_certificate(&absent).unwrap_err().to_string();
+    assert!(text.starts_with(&format!("cannot read {}: ", absent.display())) && text.contains("os error"), "{text}");
     match read_certificate(&absent) {
         Err(ReadError::Io { path, source }) => assert_eq!((path, source.kind()), (absent.clone(), ErrorKind::NotFound)),
         other => panic!("{other:?}"),
@@ -93,6 +95,8 @@ fn read_errors_name_the_path() {
     assert!(matches!(read_public_keys(&absent), Err(ReadError::Io { path, .. }) if path == absent));
     let wrong = temp.file("wrong.key");
     fs::write(&wrong, "metadata\n").unwrap();
+    let text = read_certificate(&wrong).unwrap_err().to_string();
+    assert!(text.ends_with(&format!("not a valid certificate: {}", CertificateError::NoPublicKey)), "{text}");
     for failure in [read_certificate(&wrong).map(drop), read_public_keys(&temp.0).map(drop)] {
         assert!(
             matches!(failure, Err(ReadError::Certificate { path, source: CertificateError::NoPublicKey }) if path == wrong)

@@ -1,6 +1,7 @@
 //! Errors of addresses: [`ParseEndpointError`] and [`NetworkError`].
 
 use alloc::string::String;
+use core::fmt;
 use thiserror::Error;
 
 /// A network error, independent of the error types of the operating system.
@@ -110,7 +111,7 @@ pub enum NetworkError {
 }
 
 /// Error of parsing the text of an [`Endpoint`](super::Endpoint) or a [`Resource`](super::Resource).
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[derive(Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ParseEndpointError {
     /// The text of the endpoint does not contain `://`. Carries the text.
@@ -147,6 +148,13 @@ pub enum ParseEndpointError {
     /// Path of a Unix domain socket with more than 107 bytes. Carries the path.
     #[error("`{0}` is too long for a Unix domain socket: the path has {len} bytes, at most 107 are allowed", len = .0.len())]
     TooLong(String),
+}
+
+// A `main` that returns the error prints the `Debug` text, so it includes the advice.
+impl fmt::Debug for ParseEndpointError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ParseEndpointError: {self}")
+    }
 }
 
 impl From<core::convert::Infallible> for ParseEndpointError {

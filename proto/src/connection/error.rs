@@ -8,6 +8,7 @@ use crate::security::{AuthStatus, MechanismError};
 use crate::socket_type::SocketType;
 use crate::wire::{DecodeError, MechanismName};
 use bytes::Bytes;
+use core::fmt;
 use thiserror::Error;
 
 /// Reason why a connection ended. The socket and its other connections continue to work.
@@ -84,7 +85,7 @@ pub enum ConnectionError {
     #[error("the peer sent a socket type that does not exist")]
     UnknownSocketType,
     /// The socket types of the two sides are not compatible (RFC 28).
-    #[error("a {ours} socket is not compatible with a {theirs} socket")]
+    #[error("a {ours} socket is not compatible with a {theirs} socket; {}", Compatible(*.ours))]
     Incompatible {
         /// Socket type of this side.
         ours: SocketType,
@@ -110,11 +111,11 @@ pub enum ConnectionError {
         limit: usize,
     },
     /// A REQ socket received a reply that is not an empty delimiter followed by a body.
-    #[error("the peer's reply has no empty delimiter before its body")]
+    #[error("the peer's reply has no empty delimiter before its body; the peer must reply with [\"\", body] to a REQ")]
     MissingDelimiter,
     /// The peer rejected this side with an ERROR command. The value is the reason in this command. If the authenticator
     /// of the peer did not accept this side, the reason is the ZAP status code `300`, `400` or `500` as text.
-    #[error("the peer refused the connection: {}", .0.escape_ascii())]
+    #[error("the peer refused the connection: {}", RefusedReason(.0))]
     Refused(Bytes),
     /// The peer closed the connection, and sent the reason before. The reason does not forbid another connection. Only
     /// peers that use this crate send a reason.
@@ -346,16 +347,41 @@ impl ConnectionError {
     }
 }
 
+/// Types that a socket of this type can connect to, as a sentence.
+struct Compatible(SocketType);
+
+impl fmt::Display for Compatible {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the peers of a {} are ", self.0)?;
+        for (number, peer) in self.0.peers().iter().enumerate() {
+            write!(f, "{}{peer}", if number == 0 { "" } else { ", " })?;
+        }
+        Ok(())
+    }
+}
+
+/// Reason in an ERROR command, with the meaning of a status code of ZAP.
+struct RefusedReason<'a>(&'a [u8]);
+
+impl fmt::Display for RefusedReason<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match AuthStatus::said_by(self.0) {
+            Some(status) => write!(f, "{status}"),
+            None => write!(f, "{}", self.0.escape_ascii()),
+        }
+    }
+}
+
 /// Timer that can end a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum Timeout {
     /// The handshake took longer than `Options::handshake_timeout`.
-    #[error("the peer did not finish its handshake in time")]
+    #[error("the peer did not finish its handshake in time; see `Options::handshake_timeout`")]
     Handshake,
     /// After a PING was due, this side received no byte from the peer for the timeout of `Options::heartbeat`, and a
     /// full stream got no room.
-    #[error("the peer did not answer a heartbeat in time")]
+    #[error("the peer did not answer a heartbeat in time; see `Options::heartbeat`")]
     Heartbeat,
     /// This side received no byte from the peer for as long as the time to live in the peer's latest PING.
     #[error("the peer sent nothing for longer than the time to live in its PING")]
@@ -375,5 +401,33 @@ impl From<MechanismError> for ConnectionError {
             #[cfg(feature = "curve")]
             MechanismError::Curve(error) => Self::Curve(error),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::string::ToString;
+
+    #[test]
+    fn refusal_explains_the_status_code_of_zap() {
+        for (reason, text) in [
+            ("400", "400, the credentials are rejected"),
+            ("300", "300, temporary error, try again later"),
+            ("500", "500, the authenticator failed"),
+            ("invalid key\n", "invalid key\\n"),
+        ] {
+            let error = ConnectionError::Refused(reason.into());
+            assert_eq!(error.to_string(), ["the peer refused the connection: ", text].concat());
+        }
+    }
+
+    #[test]
+    fn incompatible_type_error_names_the_compatible_types() {
+        let error = ConnectionError::Incompatible { ours: SocketType::Sub, theirs: SocketType::Push };
+        assert_eq!(
+            error.to_string(),
+            "a SUB socket is not compatible with a PUSH socket; the peers of a SUB are PUB, XPUB"
+        );
     }
 }

@@ -26,10 +26,10 @@ pub enum SocksError {
     NotSocks,
     /// The proxy does not accept the authentication method that this side offered. The value is the name of the method:
     /// no authentication, or user name and password.
-    #[error("the proxy does not accept the offered authentication method: {0}")]
+    #[error("the proxy does not accept the offered authentication method, {0}; see `socks_proxy` and `socks_proxy_as`")]
     Method(&'static str),
     /// The proxy rejected the user name or the password.
-    #[error("the proxy rejected the user name or the password")]
+    #[error("the proxy rejected the user name or the password that were given to `socks_proxy_as`")]
     Denied,
     /// The proxy could not connect to the peer, or does not allow this connection. The value is the reply code of the
     /// proxy (RFC 1928).

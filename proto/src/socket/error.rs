@@ -17,6 +17,9 @@ use thiserror::Error;
 const FORKED: &str = "the socket was created before a fork, and the thread that does its IO does not exist in this process; \
      create sockets after the fork";
 
+/// Text of the errors of a closed socket.
+const CLOSED: &str = "the socket is closed; create a new socket to continue";
+
 /// Error of `send`. Each variant carries the message that was not sent.
 #[derive(Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
@@ -30,7 +33,10 @@ pub enum SendError {
     /// The routing id in the first frame belongs to no peer. Returned by a STREAM, SERVER, PEER, or a ROUTER with
     /// `mandatory`. Carries the message that was not sent.
     #[doc(alias = "EHOSTUNREACH")]
-    #[error("no connected peer has the routing id in the first frame")]
+    #[error(
+        "no connected peer has the routing id in the first frame; use the first frame of a message from the peer, and send \
+         after the peer has connected"
+    )]
     Unroutable(Message),
     /// A message of a ROUTER, SERVER or PEER has only one frame: a routing id without a body. Carries the message that
     /// was not sent.
@@ -71,11 +77,11 @@ pub enum SendError {
     /// Sockets of this type cannot send, only receive. Carries the message that was not sent, and the type of the
     /// socket.
     #[doc(alias = "ENOTSUP")]
-    #[error("a {1} socket only receives")]
+    #[error("a {1} socket only receives; to send too, use another socket type at both ends")]
     Unsupported(Message, SocketType),
     /// The socket was closed before the call of `send`. Carries the message that was not sent.
     #[doc(alias("ETERM", "ContextTerminated"))]
-    #[error("the socket is closed")]
+    #[error("{CLOSED}")]
     Closed(Message),
     /// The runtime cannot run the socket, see [`Socket::runtime_failed`](crate::Socket::runtime_failed). Carries the message
     /// that was not sent, and the error.
@@ -206,7 +212,7 @@ impl fmt::Debug for SendError {
 pub enum RecvError {
     /// No message has arrived. An asynchronous `recv` waits instead.
     #[doc(alias("EAGAIN", "Again"))]
-    #[error("no message is waiting")]
+    #[error("no message has arrived; `recv` waits for one")]
     Empty,
     /// A REQ has not sent a request, or a REP has not replied to the last request.
     #[doc(alias = "EFSM")]
@@ -231,11 +237,11 @@ pub enum RecvError {
     },
     /// Sockets of this type cannot receive, only send. The value is the type of the socket.
     #[doc(alias = "ENOTSUP")]
-    #[error("a {0} socket only sends")]
+    #[error("a {0} socket only sends; to receive too, use another socket type at both ends")]
     Unsupported(SocketType),
     /// The socket is closed.
     #[doc(alias("ETERM", "ContextTerminated"))]
-    #[error("the socket is closed")]
+    #[error("{CLOSED}")]
     Closed,
     /// The runtime cannot run the socket, see [`Socket::runtime_failed`](crate::Socket::runtime_failed).
     #[error("the socket does not work: {0}")]
@@ -278,7 +284,7 @@ impl fmt::Debug for RecvError {
 }
 
 /// Error of `subscribe` and `unsubscribe`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[derive(Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum SubscribeError {
     /// This socket cannot subscribe: only a SUB, an XSUB, and an XPUB with `manual` can. The value is the type of the
@@ -287,14 +293,14 @@ pub enum SubscribeError {
     Unsupported(SocketType),
     /// `unsubscribe` was called for a prefix to which the socket has not subscribed. At an XPUB with `manual`: the peer
     /// that sent the last received subscription change has no subscription to the prefix.
-    #[error("the socket has no such subscription")]
+    #[error("the socket has no such subscription; pass exactly a prefix that was given to `subscribe`")]
     NotSubscribed,
     /// `subscribe` or `unsubscribe` of an XPUB with `manual` applies to the peer that sent the last received
     /// subscription change. The application has not received a subscription change yet, or this peer has disconnected.
     #[error("no peer to subscribe: receive the request of a peer first; the peer may also have disconnected")]
     NoRequest,
     /// The socket is closed.
-    #[error("the socket is closed")]
+    #[error("{CLOSED}")]
     Closed,
     /// The runtime cannot run the socket, see [`Socket::runtime_failed`](crate::Socket::runtime_failed).
     #[error("the socket does not work: {0}")]
@@ -302,24 +308,24 @@ pub enum SubscribeError {
 }
 
 /// Error of `join` and `leave`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[derive(Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum JoinError {
     /// The socket is not a DISH; no other type joins groups. The value is the type of the socket.
     #[error("a {0} socket does not join groups; a DISH does")]
     Unsupported(SocketType),
     /// The socket has already joined this group.
-    #[error("the group is already joined")]
+    #[error("the group is already joined; one `join` is enough")]
     Joined,
     /// The socket has not joined this group.
-    #[error("the group is not joined")]
+    #[error("the group is not joined; pass exactly a name that was given to `join`")]
     NotJoined,
     /// The name of the group has more than 255 bytes (RFC 48). The value is its length in bytes.
     #[doc(alias("ZMQ_GROUP_MAX_LENGTH", "GROUP_MAX_LENGTH"))]
     #[error("the name of a group has at most 255 bytes, not {0}")]
     TooLong(usize),
     /// The socket is closed.
-    #[error("the socket is closed")]
+    #[error("{CLOSED}")]
     Closed,
     /// The runtime cannot run the socket, see [`Socket::runtime_failed`](crate::Socket::runtime_failed).
     #[error("the socket does not work: {0}")]
@@ -328,7 +334,7 @@ pub enum JoinError {
 
 /// Error of [`accepted_link`](crate::Socket::accepted_link) and [`attach`](crate::Socket::attach): the connection was not
 /// added to the socket.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[derive(Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum AcceptError {
     /// The listener of this socket is closed. At a port that several sockets share, another socket can be bound to the
@@ -347,7 +353,7 @@ pub enum AcceptError {
 }
 
 /// Error of `connect`.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[derive(Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ConnectError {
     /// The text that was given to `connect` cannot be parsed as an endpoint.
@@ -360,7 +366,7 @@ pub enum ConnectError {
     #[error("a PAIR or CHANNEL socket can have only one peer; disconnect the present peer first")]
     PairInUse,
     /// A peer already has the routing id that was given to `connect_as`.
-    #[error("another peer of this socket already has that routing id")]
+    #[error("another peer of this socket already has that routing id; use another id, or disconnect that peer first")]
     RoutingIdTaken,
     /// The routing id that was given to `connect_as` does not have 1 to 255 bytes. The value is its length in bytes.
     #[error("a routing id has 1 to 255 bytes, not {0}")]
@@ -371,7 +377,7 @@ pub enum ConnectError {
     #[error("a {0} socket cannot connect to {1}: it supports only tcp and ipc, and no resource")]
     Transport(SocketType, Endpoint),
     /// The socket is closed.
-    #[error("the socket is closed")]
+    #[error("{CLOSED}")]
     Closed,
     /// The runtime cannot run the socket, see [`Socket::runtime_failed`](crate::Socket::runtime_failed).
     #[error("the socket does not work: {0}")]
@@ -384,7 +390,7 @@ pub enum ConnectError {
 
 /// Error of `connect_and_wait` and `wait_connected`: no peer became ready. Unless the error is
 /// [`Connect`](Self::Connect), [`Closed`](Self::Closed) or [`Forked`](Self::Forked), the socket continues to dial.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[derive(Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum WaitError {
     /// The endpoint is invalid, or the socket cannot connect to it.
@@ -404,7 +410,7 @@ pub enum WaitError {
         failing: FailingDials,
     },
     /// The socket is closed.
-    #[error("the socket is closed")]
+    #[error("{CLOSED}")]
     Closed,
     /// The current process is a forked child of the process that created the socket, and has no thread that does the IO of
     /// the socket. Returned only by blocking calls. (libzmq does not support this use either.)
@@ -432,7 +438,7 @@ impl WaitError {
 }
 
 /// Error of `bind`.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[derive(Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum BindError {
     /// The text that was given to `bind` cannot be parsed as an endpoint.
@@ -456,7 +462,7 @@ pub enum BindError {
     #[error("cannot determine the address of the listener: {0}")]
     Listener(#[source] NetworkError),
     /// The socket is closed.
-    #[error("the socket is closed")]
+    #[error("{CLOSED}")]
     Closed,
     /// The current process is a forked child of the process that created the socket; see [`RecvError::Forked`]. Returned
     /// only by blocking calls.
@@ -465,7 +471,7 @@ pub enum BindError {
 }
 
 /// Error of `unbind` and `disconnect`.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[derive(Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum UnbindError {
     /// The text that was given to `unbind` or `disconnect` cannot be parsed as an endpoint.
@@ -493,7 +499,7 @@ pub enum UnbindError {
 }
 
 /// Reason why the value of an option is invalid.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[derive(Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum OptionsError {
     /// The routing id does not have 1 to 255 bytes (RFC 37). The value is its length in bytes.
@@ -528,6 +534,22 @@ pub enum OptionsError {
     /// The value of an option for the operating system's sockets is outside the range that operating systems accept.
     #[error(transparent)]
     OutOfRange(#[from] OutOfRange),
+}
+
+/// Implements `Debug` with the name of the type and the text.
+macro_rules! debug_with_text {
+    ($($error:ident)*) => {$(
+        // A `main` that returns the error prints the `Debug` text, so it includes the advice.
+        impl fmt::Debug for $error {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!(stringify!($error), ": {}"), self)
+            }
+        }
+    )*};
+}
+
+debug_with_text! {
+    SubscribeError JoinError AcceptError ConnectError WaitError BindError UnbindError OptionsError
 }
 
 #[cfg(test)]
@@ -586,5 +608,26 @@ mod tests {
         ] {
             assert_eq!(format!("{error:?}"), format!("{name}: {error}"));
         }
+    }
+
+    #[test]
+    fn debug_text_of_each_operation_includes_the_advice() {
+        let endpoint: Endpoint = "ipc:///nowhere/socket".parse().unwrap();
+        let error = NetworkError::NoDirectory;
+        let bind = BindError::Network { endpoint: endpoint.clone(), error };
+        let text = "BindError: cannot listen at ipc:///nowhere/socket: the directory of the socket file does not exist";
+        assert!(format!("{bind:?}").starts_with(text), "{bind:?}");
+        for (debug, text) in [
+            (format!("{:?}", ConnectError::RoutingIdTaken), format!("ConnectError: {}", ConnectError::RoutingIdTaken)),
+            (format!("{:?}", WaitError::Closed), format!("WaitError: {}", WaitError::Closed)),
+            (format!("{:?}", UnbindError::Forked), format!("UnbindError: {}", UnbindError::Forked)),
+            (format!("{:?}", SubscribeError::NoRequest), format!("SubscribeError: {}", SubscribeError::NoRequest)),
+            (format!("{:?}", JoinError::TooLong(300)), format!("JoinError: {}", JoinError::TooLong(300))),
+            (format!("{:?}", OptionsError::Domain(0)), format!("OptionsError: {}", OptionsError::Domain(0))),
+        ] {
+            assert_eq!(debug, text);
+        }
+        let parsed = "localhost:5555".parse::<Endpoint>().unwrap_err();
+        assert_eq!(format!("{parsed:?}"), format!("ParseEndpointError: {parsed}"));
     }
 }

@@ -46,10 +46,12 @@ pub enum CertificateError {
     #[error("line {0} has a second key of the same kind; only one is allowed")]
     Twice(usize),
     /// The certificate has no public key.
-    #[error("the certificate has no `public-key` in a section `curve`")]
+    #[error(
+        "the certificate has no `public-key` in a section `curve`; is it a file of pyzmq, czmq or `write_certificates`?"
+    )]
     NoPublicKey,
     /// The public key and the secret key of the certificate do not belong together.
-    #[error("the secret key does not belong to the public key")]
+    #[error("the secret key does not belong to the public key; use both keys of one pair")]
     Mismatch,
     /// The name of a metadata entry is empty, or contains characters that ZPL does not allow.
     #[error("a metadata name must consist of ASCII letters, digits and `$-_@.&+`")]

@@ -26,7 +26,11 @@ fn handshake_timeout_ends_the_connection_and_reconnects() {
             continue;
         }
         let first = events(&mut net, push);
-        assert_eq!(endings(&first), ["the peer did not finish its handshake in time"], "frozen after {at} ms");
+        assert_eq!(
+            endings(&first),
+            ["the peer did not finish its handshake in time; see `Options::handshake_timeout`"],
+            "frozen after {at} ms"
+        );
         net.thaw(pull);
         net.advance(s(60));
         assert_eq!(bodies(&recv_all(&mut net, pull)), ["kept"]);
@@ -85,7 +89,10 @@ fn heartbeat_detects_a_frozen_peer_and_reconnects() {
         );
         net.freeze(server);
         net.advance(ms(1100));
-        assert_eq!(endings(&events(&mut net, client)), ["the peer did not answer a heartbeat in time"]);
+        assert_eq!(
+            endings(&events(&mut net, client)),
+            ["the peer did not answer a heartbeat in time; see `Options::heartbeat`"]
+        );
         net[client].send("meanwhile").unwrap();
         net.advance(s(30));
         net.thaw(server);
@@ -193,7 +200,11 @@ fn trickle_on_a_parted_link_does_not_hide_a_dead_peer() {
         }
         net.advance(ms(20));
         let ended = endings(&events(&mut net, push));
-        assert_eq!(ended, ["the peer did not answer a heartbeat in time"], "the last acknowledgement was 1.22 s ago");
+        assert_eq!(
+            ended,
+            ["the peer did not answer a heartbeat in time; see `Options::heartbeat`"],
+            "the last acknowledgement was 1.22 s ago"
+        );
     });
 }
 
@@ -215,7 +226,11 @@ fn peer_stopped_inside_a_long_message_is_detected() {
         // The system of a stopped peer acknowledges what its buffer takes, which is an eighth of a second of bytes.
         net.advance(ms(400 + 800 + if parted { 0 } else { 125 + 2 * 20 }));
         let ended = endings(&events(&mut net, push));
-        assert_eq!(ended, ["the peer did not answer a heartbeat in time"], "parted: {parted}");
+        assert_eq!(
+            ended,
+            ["the peer did not answer a heartbeat in time; see `Options::heartbeat`"],
+            "parted: {parted}"
+        );
     }
 }
 

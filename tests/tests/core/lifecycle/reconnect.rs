@@ -95,7 +95,7 @@ fn refused_dial_is_repeated_with_longer_pauses_to_a_minute() {
     net[other].send("kept").unwrap();
     net.advance(s(1000));
     let log = events(&mut net, other);
-    let reason = "a PUSH socket is not compatible with a PUSH socket";
+    let reason = "a PUSH socket is not compatible with a PUSH socket; the peers of a PUSH are PULL";
     let refused = "the peer refused the connection: incompatible socket type";
     assert!(endings(&log).iter().all(|end| [reason, refused].contains(&end.as_str())));
     let pauses = log.iter().filter_map(|event| match event {

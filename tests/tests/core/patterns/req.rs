@@ -219,7 +219,10 @@ fn malformed_reply_ends_its_connection_only() {
         net[router].send(wrong).unwrap();
         net.settle();
         assert!(matches!(net[req].recv(), Err(RecvError::PeerLost { sent: true, .. })));
-        assert_eq!(endings(&events(&mut net, req)), ["the peer's reply has no empty delimiter before its body"]);
+        assert_eq!(
+            endings(&events(&mut net, req)),
+            ["the peer's reply has no empty delimiter before its body; the peer must reply with [\"\", body] to a REQ"]
+        );
         net.advance(core::time::Duration::from_secs(1));
         net[req].send("again").unwrap();
         let received = request(&mut net, router);

@@ -249,7 +249,10 @@ fn failing_dials_name_each_reason_until_the_peer_is_ready() {
         assert_eq!((&failing[0].endpoint, failing.len()), (&impostor.endpoint, 1));
         assert_eq!(*failing[0].reason, ConnectionError::Refused(b"400"[..].into()));
         assert!(!failing.is_temporary());
-        assert!(failing.to_string().contains("the peer refused the connection: 400"), "{failing}");
+        assert!(
+            failing.to_string().contains("the peer refused the connection: 400, the credentials are rejected"),
+            "{failing}"
+        );
 
         let router = RouterSocket::new();
         router.bind(impostor.close().await).await.unwrap();

@@ -395,7 +395,10 @@ fn incompatible_peer_is_dialled_again_until_it_fits() {
             _ => None,
         });
         dealer.send("queued").await.unwrap();
-        assert_eq!(reason.await.as_deref(), Some("a DEALER socket is not compatible with a PULL socket"));
+        assert_eq!(
+            reason.await.as_deref(),
+            Some("a DEALER socket is not compatible with a PULL socket; the peers of a DEALER are REP, DEALER, ROUTER")
+        );
         pull.unbind(&endpoint).await.unwrap();
         let router = RouterSocket::new();
         router.bind(&endpoint).await.unwrap();
