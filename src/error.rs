@@ -17,7 +17,7 @@ use crate::proto::socket::{
     WaitError,
 };
 use crate::proto::wire::{DecodeError, PropertyError};
-use crate::runtime::ProxyError;
+use crate::runtime::{ProxyError, StartError};
 use core::fmt;
 use std::io;
 
@@ -89,6 +89,9 @@ pub enum Error {
     /// Error of a setter of [`Options`](crate::Options), or of a [`Security`](crate::Security) value.
     #[error(transparent)]
     Options(#[from] OptionsError),
+    /// Error of `try_new`.
+    #[error(transparent)]
+    Start(#[from] StartError),
     /// Error of a [`Proxy`](crate::Proxy).
     #[error(transparent)]
     Proxy(#[from] ProxyError),

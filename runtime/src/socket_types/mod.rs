@@ -48,7 +48,6 @@ macro_rules! socket_types {
             /// Peers are ROUTER, REP and DEALER sockets. Replies may arrive in any order, so a program that sends several
             /// requests puts an id into each. To a REP, send an empty first frame before the body, which the reply has
             /// too.
-            #[doc(alias("ZMQ_XREQ", "XREQ"))]
         }
         $crate::socket_types! { @type $runtime, $methods, $example, Router, RouterSocket, [receive send route], "ROUTER", "ZMQ_ROUTER",
             /// ROUTER socket: addresses each peer by its routing id, the first frame of every message (RFC 28).
@@ -56,7 +55,6 @@ macro_rules! socket_types {
             /// Peers are DEALER, REQ and ROUTER sockets. A received message begins with the routing id of its sender; to
             /// reply, send a message that begins with the same frame. Without the option `mandatory`, a message to an
             /// unknown routing id is dropped.
-            #[doc(alias("ZMQ_XREP", "XREP"))]
         }
         $crate::socket_types! { @type $runtime, $methods, $example, Pair, PairSocket, [send receive], "PAIR", "ZMQ_PAIR",
             /// PAIR socket: exchanges messages with exactly one peer, another PAIR (RFC 31).
