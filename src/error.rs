@@ -13,8 +13,8 @@ use crate::proto::security::curve::{CertificateError, CurveError, KeyError, z85:
 use crate::proto::security::zap::ZapError;
 use crate::proto::session::StreamError;
 use crate::proto::socket::{
-    AcceptError, BindError, ConnectError, JoinError, OptionsError, RecvError, SendError, SubscribeError, UnbindError,
-    WaitError,
+    AcceptError, BindError, ConnectError, JoinError, OptionsError, RecvError, SendError, SetOptionsError,
+    SubscribeError, UnbindError, WaitError,
 };
 use crate::proto::wire::{DecodeError, PropertyError};
 use crate::runtime::{ProxyError, StartError};
@@ -86,6 +86,9 @@ pub enum Error {
     /// Error of `join` and `leave`.
     #[error(transparent)]
     Join(#[from] JoinError),
+    /// Error of `set_options`.
+    #[error(transparent)]
+    SetOptions(#[from] SetOptionsError),
     /// Error of a setter of [`Options`](crate::Options), or of a [`Security`](crate::Security) value.
     #[error(transparent)]
     Options(#[from] OptionsError),

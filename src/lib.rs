@@ -27,7 +27,8 @@ pub use sansmq_proto::security::{
 };
 pub use sansmq_proto::socket::{
     BindError, ConnectError, DropReason, Drops, FailingDial, FailingDials, JoinError, OptionsError, PeerStats,
-    ReconnectStop, RejectReason, SlowSubscriber, SocketStats, SubscribeError, TrafficCount, UnbindError, WaitError,
+    ReconnectStop, RejectReason, SetOptionsError, SlowSubscriber, SocketOption, SocketStats, SubscribeError,
+    TrafficCount, UnbindError, WaitError,
 };
 pub use sansmq_proto::wire::PropertyError;
 pub use sansmq_proto::{

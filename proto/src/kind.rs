@@ -116,6 +116,14 @@ pub trait AssignsRoutingId: Kind {}
 )]
 pub trait RoutesById: Kind {}
 
+/// Socket types that can connect to a peer and return the routing id that they assign to it.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` sockets do not have `connect_peer`",
+    label = "requires a socket type that assigns a routing id when it connects",
+    note = "PEER has `connect_peer`; ROUTER and STREAM have `connect_as`"
+)]
+pub trait ConnectsPeers: Kind {}
+
 /// Socket types with the option `CONFLATE`. With this option, each queue of the socket holds only the latest message.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` sockets cannot conflate messages",
@@ -151,8 +159,13 @@ pub trait DisconnectMessage: Kind {}
 pub trait HiccupMessage: Kind {}
 
 mod sealed {
+    use crate::socket_type::SocketType;
+
     #[expect(unnameable_types, reason = "an unnameable trait cannot be implemented in other crates")]
-    pub trait Sealed {}
+    pub trait Sealed {
+        /// Socket type of the marker; `None` for `Any`.
+        const ONLY: Option<SocketType>;
+    }
 }
 
 /// A line of documentation: links to options.
@@ -209,7 +222,9 @@ macro_rules! kinds {
         )]
         #[derive(Clone, Copy, Debug)]
         pub enum $name {}
-        impl sealed::Sealed for $name {}
+        impl sealed::Sealed for $name {
+            const ONLY: Option<SocketType> = Some(SocketType::$name);
+        }
         impl Kind for $name {}
         impl Typed for $name {
             const TYPE: SocketType = SocketType::$name;
@@ -289,7 +304,7 @@ kinds! {
     /// 51). `connect_peer` connects to a peer and returns its routing id, so that either side can send the first
     /// message.
     #[doc(alias = "ZMQ_PEER")]
-    Peer: Sends Receives AssignsRoutingId HelloMessage DisconnectMessage HiccupMessage Zmtp;
+    Peer: Sends Receives AssignsRoutingId ConnectsPeers HelloMessage DisconnectMessage HiccupMessage Zmtp;
     /// STREAM: exchanges bytes over tcp and ipc with peers that do not use ZMTP (`ZMQ_STREAM`).
     ///
     /// Each message is `[routing id, bytes]`. A received message contains the bytes of one read, usually at most 32 KiB;
@@ -311,10 +326,15 @@ kinds! {
 /// type does not support returns an error at run time.
 #[derive(Clone, Copy, Debug)]
 pub enum Any {}
-impl sealed::Sealed for Any {}
+impl sealed::Sealed for Any {
+    const ONLY: Option<SocketType> = None;
+}
 impl Kind for Any {}
 impl Sends for Any {}
 impl Receives for Any {}
 impl Publishes for Any {}
 impl Subscribes for Any {}
 impl JoinsGroups for Any {}
+impl RoutesById for Any {}
+impl AssignsRoutingId for Any {}
+impl ConnectsPeers for Any {}

@@ -83,6 +83,12 @@ const TABLE: [(SocketType, &str, &[SocketType]); 20] = [
 ];
 
 impl SocketType {
+    /// All socket types.
+    pub const ALL: [Self; 20] = [
+        Req, Rep, Dealer, Router, Pair, Push, Pull, Pub, Sub, XPub, XSub, Radio, Dish, Client, Server, Scatter, Gather,
+        Channel, Peer, Stream,
+    ];
+
     fn row(self) -> &'static (Self, &'static str, &'static [Self]) {
         TABLE.iter().find(|row| row.0 == self).expect("the table has a row for every type")
     }
@@ -166,13 +172,18 @@ impl SocketType {
     }
 
     /// Returns true if the application can send: all types except PULL, SUB, DISH and GATHER.
-    pub const fn sends(self) -> bool {
+    pub const fn can_send(self) -> bool {
         !matches!(self, Pull | Sub | Dish | Gather)
     }
 
     /// Returns true if the application can receive: all types except PUSH, PUB, RADIO and SCATTER.
-    pub const fn receives(self) -> bool {
+    pub const fn can_receive(self) -> bool {
         !matches!(self, Push | Pub | Radio | Scatter)
+    }
+
+    /// Returns true for PUB, XPUB and RADIO, which send each message to all subscribed peers.
+    pub const fn publishes(self) -> bool {
+        matches!(self, Pub | XPub | Radio)
     }
 
     /// Returns true for RADIO, which receives JOIN and LEAVE from its peers.

@@ -76,6 +76,8 @@ macro_rules! blocking_methods {
 
         sansmq_runtime::socket_methods! { try_send }
 
+        sansmq_runtime::socket_methods! { can_send }
+
         /// Sends a message. Blocks for at most `timeout` (`ZMQ_SNDTIMEO`).
         ///
         /// # Errors
@@ -127,6 +129,8 @@ macro_rules! blocking_methods {
         }
 
         sansmq_runtime::socket_methods! { try_recv_from }
+
+        sansmq_runtime::socket_methods! { can_recv }
 
         /// Returns an iterator over received messages. It blocks until the next message is received, and ends when the
         /// socket is closed. Other errors are items of the iterator.

@@ -1,10 +1,42 @@
-//! Statistics of a blocking socket and its peers.
+//! Statistics and options of a blocking socket, and what it can do now.
 
 use crate::socket::Socket;
-use sansmq_proto::kind::Kind;
-use sansmq_proto::socket::{PeerStats, SocketStats};
+use sansmq_proto::Options;
+use sansmq_proto::kind::{Kind, Receives, Sends};
+use sansmq_proto::socket::{PeerStats, SetOptionsError, SocketStats};
 
 impl<T: Kind> Socket<T> {
+    /// Returns the options of the socket, as they are now; see [`Handle::options`](sansmq_runtime::Handle::options).
+    pub fn options(&self) -> Options<T> {
+        self.handle().options()
+    }
+
+    /// Changes the options of the socket, all or none of them; see
+    /// [`Handle::set_options`](sansmq_runtime::Handle::set_options).
+    ///
+    /// # Errors
+    /// [`SetOptionsError`].
+    pub fn set_options(&self, options: Options<T>) -> Result<(), SetOptionsError> {
+        self.handle().set_options(options)
+    }
+
+    /// Returns true if the socket can send without blocking (`ZMQ_EVENTS` with `ZMQ_POLLOUT`). Another thread may send first.
+    pub fn can_send(&self) -> bool
+    where
+        T: Sends,
+    {
+        self.handle().can_send()
+    }
+
+    /// Returns true if the socket can receive without blocking (`ZMQ_EVENTS` with `ZMQ_POLLIN`). Another thread may receive
+    /// the message first.
+    pub fn can_recv(&self) -> bool
+    where
+        T: Receives,
+    {
+        self.handle().can_recv()
+    }
+
     /// Returns the counters and queue lengths of the socket; see [`Handle::stats`](sansmq_runtime::Handle::stats).
     #[doc(alias("ZMQ_EVENT_PIPES_STATS", "EVENT_PIPES_STATS", "zmq_socket_monitor_pipes_stats"))]
     pub fn stats(&self) -> SocketStats {

@@ -5,7 +5,7 @@ use crate::socket::{Socket, block_on};
 use core::time::Duration;
 use sansmq_proto::address::ParseEndpointError;
 use sansmq_proto::connection::Peer;
-use sansmq_proto::kind::{self, AssignsRoutingId, JoinsGroups, Kind, Publishes, RoutesById, Subscribes};
+use sansmq_proto::kind::{AssignsRoutingId, ConnectsPeers, JoinsGroups, Kind, Publishes, RoutesById, Subscribes};
 use sansmq_proto::socket::{ConnectError, FailingDials, JoinError, SubscribeError, UnbindError, WaitError};
 use sansmq_proto::{Endpoint, Frame};
 use std::sync::Arc;
@@ -91,9 +91,7 @@ impl<T: Kind> Socket<T> {
     {
         self.handle().disconnect_peer(routing_id)
     }
-}
 
-impl Socket<kind::Peer> {
     /// Connects to an endpoint, and returns the routing id of the new peer; see
     /// [`Handle::connect_peer`](sansmq_runtime::Handle::connect_peer).
     ///
@@ -101,6 +99,7 @@ impl Socket<kind::Peer> {
     /// [`ConnectError`].
     pub fn connect_peer<E>(&self, endpoint: E) -> Result<Frame, ConnectError>
     where
+        T: ConnectsPeers,
         E: TryInto<Endpoint>,
         ParseEndpointError: From<E::Error>,
     {

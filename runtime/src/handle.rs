@@ -18,7 +18,7 @@ use core::task::Poll;
 use core::time::Duration;
 use sansmq_proto as proto;
 use sansmq_proto::address::ParseEndpointError;
-use sansmq_proto::kind::{Any, AssignsRoutingId, Kind, Peer, Receives, RoutesById, Sends};
+use sansmq_proto::kind::{Any, AssignsRoutingId, ConnectsPeers, Kind, Receives, RoutesById, Sends};
 use sansmq_proto::socket::{BindError, ConnectError, UnbindError};
 use sansmq_proto::{
     Endpoint, Entropy, Frame, Instant, ListenerId, Message, Options, RecvError, SendError, Socket, SystemEntropy,
@@ -287,6 +287,15 @@ impl<T: Kind> Handle<T> {
             .map_err(|why| self.shared().with(|state| state.socket.send_error(why, message)))
     }
 
+    /// Returns true if the socket can send without waiting (`ZMQ_EVENTS` with `ZMQ_POLLOUT`), as defined by
+    /// [`Socket::can_send`]. Another task may send first.
+    pub fn can_send(&self) -> bool
+    where
+        T: Sends,
+    {
+        self.shared().with(|state| state.socket.can_send())
+    }
+
     /// Waits until the socket can send without waiting, as defined by [`Socket::can_send`]. Another task may then send
     /// first and use up the room.
     ///
@@ -393,6 +402,15 @@ impl<T: Kind> Handle<T> {
         received
     }
 
+    /// Returns true if the socket can receive without waiting (`ZMQ_EVENTS` with `ZMQ_POLLIN`), as defined by
+    /// [`Socket::can_recv`]. Another task may receive the message first.
+    pub fn can_recv(&self) -> bool
+    where
+        T: Receives,
+    {
+        self.shared().with(|state| state.socket.can_recv())
+    }
+
     /// Waits until the socket can receive without waiting, as defined by [`Socket::can_recv`]. Another task may then
     /// receive the message first.
     ///
@@ -450,7 +468,7 @@ impl<T: Kind> Handle<T> {
     }
 }
 
-impl Handle<Peer> {
+impl<T: Kind> Handle<T> {
     /// Connects to an endpoint like [`connect`](Self::connect), and returns the routing id of the new peer
     /// (`zmq_connect_peer`). Messages to this routing id can be sent at once, before the connection is made.
     ///
@@ -459,6 +477,7 @@ impl Handle<Peer> {
     #[doc(alias = "zmq_connect_peer")]
     pub fn connect_peer<E>(&self, endpoint: E) -> Result<Frame, ConnectError>
     where
+        T: ConnectsPeers,
         E: TryInto<Endpoint>,
         ParseEndpointError: From<E::Error>,
     {

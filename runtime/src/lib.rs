@@ -26,7 +26,7 @@
 //!
 //! This crate also uses items about one socket, its type or its events that are useful to any embedder:
 //! `Socket::supports`, `contains`, `failing_dials`, `is_accept_paused` and `abort`; `Connection::set_remote_address`;
-//! `SocketType::sends`, `receives`, `must_reply` and `can_handle_zap`; and `EventQueue`.
+//! `SocketType::can_send`, `can_receive`, `must_reply` and `can_handle_zap`; and `EventQueue`.
 
 // A new variant requires a decision at each match in this crate.
 #![warn(clippy::wildcard_enum_match_arm)]
@@ -45,6 +45,7 @@ mod handle;
 mod inproc;
 mod line;
 mod listener_task;
+mod live_options;
 mod process;
 mod proxy;
 mod proxy_control;

@@ -10,11 +10,14 @@ use crate::task::{Kind, Task, TaskState};
 use core::fmt;
 use core::pin::Pin;
 use core::task::{Context, Poll, Waker};
+use sansmq_proto::address::TransportConfig;
 use sansmq_proto::{Endpoint, ListenerId, NetworkError};
 use std::sync::Arc;
 
 pub(crate) struct ListenerTask<R: Runtime> {
     phase: Phase<R>,
+    /// Settings for the listener and its connections, as they were when the socket was bound.
+    transport: Box<TransportConfig>,
     /// Guard that closes the port when the task ends: it unbinds all sockets that share the listener. Calls of `unbind`
     /// and `close` that wait until the address is free then complete. This field is declared after `phase`, so that the
     /// open listener is dropped first.
@@ -64,11 +67,12 @@ impl<R: Runtime> ListenerTask<R> {
         runtime: &R,
     ) -> Option<Self> {
         let _ = guard.port.network.set(runtime.network());
+        let transport = Box::new(driver.shared().transport());
         let phase = match given {
-            None => Self::open(&driver, endpoint, runtime),
+            None => Self::open(&transport, endpoint, runtime),
             Some(given) => {
                 let bound = given.endpoint().clone();
-                match runtime.take_listener(given, &driver.shared().transport) {
+                match runtime.take_listener(given, &transport) {
                     Ok(listener) => {
                         driver.listening(guard.id, bound.clone());
                         Phase::Accepting { listener, bound, next: None }
@@ -80,18 +84,18 @@ impl<R: Runtime> ListenerTask<R> {
                 }
             }
         };
-        Some(Self { phase, guard, driver })
+        Some(Self { phase, transport, guard, driver })
     }
 
     /// Begins to open the listener.
-    fn open(driver: &Driver, endpoint: Endpoint, runtime: &R) -> Phase<R> {
+    fn open(transport: &TransportConfig, endpoint: Endpoint, runtime: &R) -> Phase<R> {
         // The ports are listed before the attempt, because a port that is closed during the attempt is no longer listed after.
         let closing = SharedListener::closing_at(&endpoint, runtime.network());
-        Phase::Opening(Box::pin(runtime.clone().listen(endpoint, driver.shared().transport.clone())), closing)
+        Phase::Opening(Box::pin(runtime.clone().listen(endpoint, transport.clone())), closing)
     }
 
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>, runtime: &R) -> TaskState {
-        let Self { phase, guard, driver } = self;
+        let Self { phase, transport, guard, driver } = self;
         loop {
             match phase {
                 Phase::Closed => return TaskState::Finished,
@@ -103,7 +107,7 @@ impl<R: Runtime> ListenerTask<R> {
                     if !closing.is_empty() {
                         return TaskState::Waiting;
                     }
-                    *phase = Self::open(driver, guard.port.requested.clone(), runtime);
+                    *phase = Self::open(transport, guard.port.requested.clone(), runtime);
                 }
                 Phase::Opening(opening, closing) => {
                     // A host name lookup may take long, and `unbind` and `close` must not wait for it.
@@ -133,7 +137,7 @@ impl<R: Runtime> ListenerTask<R> {
                     }
                     Poll::Ready(AcceptState::Open) => {
                         if next.is_none() {
-                            match listener.poll_accept(cx, &driver.shared().transport) {
+                            match listener.poll_accept(cx, transport) {
                                 Poll::Pending => return TaskState::Waiting,
                                 Poll::Ready(Err(error)) => {
                                     driver.accept_failed(guard.id, error);

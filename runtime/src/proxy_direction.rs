@@ -34,8 +34,8 @@ impl ProxyDirection {
     /// receive or `to` cannot send. `end` is the role of `from` in the proxy, and selects the statistics in which
     /// messages are counted.
     pub(crate) fn between(from: &Handle, to: &Handle, end: End) -> Option<Self> {
-        let receives = from.shared().with(|state| state.socket.socket_type().receives());
-        let sends = to.shared().with(|state| state.socket.socket_type().sends());
+        let receives = from.shared().with(|state| state.socket.socket_type().can_receive());
+        let sends = to.shared().with(|state| state.socket.socket_type().can_send());
         (receives && sends).then(|| Self { end, from: from.clone(), to: to.clone(), held: None })
     }
 }

@@ -28,7 +28,6 @@ pub(crate) struct Shared {
     /// Context of the socket: the registry of `inproc` names and shared ports.
     pub(crate) context: Context,
     pub(crate) trace: Trace,
-    pub(crate) transport: TransportConfig,
     clock: Box<dyn Fn() -> Instant + Send + Sync>,
     pub(crate) budget: Budget,
     /// Number of operations of the handles that have completed since one of them yielded because of the [`Budget`].
@@ -128,7 +127,6 @@ impl Shared {
         budget: Budget,
         process: ProcessId,
     ) -> Arc<Self> {
-        let transport = socket.transport().clone();
         socket.monitor(trace.is_on());
         let state = |me: &Weak<Self>| State {
             socket,
@@ -159,7 +157,6 @@ impl Shared {
             state: Mutex::new(state(me)),
             context,
             trace,
-            transport,
             clock,
             budget,
             process,
@@ -170,6 +167,11 @@ impl Shared {
 
     pub(crate) fn now(&self) -> Instant {
         (self.clock)()
+    }
+
+    /// Returns the settings for operating system sockets, as they are now.
+    pub(crate) fn transport(&self) -> TransportConfig {
+        self.with(|state| state.socket.transport().clone())
     }
 
     /// Returns true if the current process is a forked child of the process that runs the tasks of this socket.

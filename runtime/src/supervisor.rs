@@ -56,7 +56,7 @@ impl Supervisor {
                     ListenerTask::new(driver, guard, endpoint, given, runtime).map(Kind::Listener)
                 }
                 Action::Dial(pipe, endpoint) => {
-                    let (transport, timer) = (driver.shared().transport.clone(), DialTimer::default());
+                    let (transport, timer) = (driver.shared().transport(), DialTimer::default());
                     let dialled = Box::pin(runtime.clone().dial(endpoint, transport, timer.clone()));
                     Some(Kind::Dial(DialTask { driver, pipe, dial, dialled, timer }))
                 }

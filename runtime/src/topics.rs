@@ -87,7 +87,7 @@ impl<T: Kind> Handle<T> {
     }
 
     /// Waits until a message with this topic or group would be sent to at least `peers` peers. Solves the "slow joiner" problem
-    /// without a sleep. Returns at once if the socket is closed.
+    /// without a sleep. Returns at once if the socket is closed, and if its type, known only at run time, does not publish.
     ///
     /// Cancel-safe.
     pub async fn wait_subscribed(&self, topic: impl AsRef<[u8]>, peers: usize)
@@ -95,7 +95,8 @@ impl<T: Kind> Handle<T> {
         T: Publishes,
     {
         let topic = topic.as_ref();
-        self.watch(|state| state.socket.subscriber_count(topic) >= peers).await;
+        self.watch(|state| !state.socket.socket_type().publishes() || state.socket.subscriber_count(topic) >= peers)
+            .await;
     }
 }
 

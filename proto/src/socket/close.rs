@@ -20,6 +20,7 @@ use crate::socket::effects::Effects;
 use crate::socket::error::UnbindError;
 use crate::socket::event::{DropReason, Event};
 use crate::socket::id::PipeId;
+use crate::socket_type::SocketType;
 use crate::time::Instant;
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -186,9 +187,14 @@ impl Socket {
     /// connect again, and then has another routing id.
     ///
     /// # Errors
-    /// [`UnbindError::UnknownPeer`]: no peer has that routing id, or the socket type is neither SERVER nor PEER.
+    /// [`UnbindError::UnknownPeer`]: no peer has that routing id. [`UnbindError::Unsupported`]: the socket type is neither
+    /// SERVER nor PEER.
     pub fn disconnect_peer(&mut self, routing_id: impl Into<Frame>, now: Instant) -> Result<(), UnbindError> {
         self.observe(now);
+        let socket_type = self.socket_type();
+        if !matches!(socket_type, SocketType::Server | SocketType::Peer) {
+            return Err(UnbindError::Unsupported(socket_type));
+        }
         let id = routing_id.into();
         let Some(pipe) = self.pattern.find_peer(&id) else {
             return Err(UnbindError::UnknownPeer(id));

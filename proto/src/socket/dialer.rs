@@ -11,6 +11,7 @@ use crate::message::Frame;
 use crate::socket::error::ConnectError;
 use crate::socket::event::Event;
 use crate::socket::id::PipeId;
+use crate::socket_type::SocketType;
 use crate::time::Instant;
 use crate::wire::{Metadata, Version};
 use alloc::sync::Arc;
@@ -36,7 +37,7 @@ impl Socket {
     /// Begins to connect to `endpoint` as [`connect`](Self::connect) does, and gives the peer this routing id
     /// (`ZMQ_CONNECT_ROUTING_ID`). Messages that begin with this routing id are sent to that peer, and can be queued at
     /// once. Any peer at the endpoint has this routing id, even if it names another in its handshake. Applies to ROUTER
-    /// and STREAM only; other types ignore the routing id.
+    /// and STREAM only.
     ///
     /// # Errors
     /// [`ConnectError`].
@@ -46,6 +47,10 @@ impl Socket {
         routing_id: impl Into<Frame>,
         now: Instant,
     ) -> Result<PipeId, ConnectError> {
+        let socket_type = self.socket_type();
+        if !matches!(socket_type, SocketType::Router | SocketType::Stream) {
+            return Err(ConnectError::Unsupported("connect_as", socket_type, "ROUTER and STREAM"));
+        }
         let id = routing_id.into();
         if id.is_empty() || id.len() > 255 {
             return Err(ConnectError::RoutingId(id.len()));
@@ -54,14 +59,17 @@ impl Socket {
     }
 
     /// Begins to connect to `endpoint` as [`connect`](Self::connect) does, and returns the routing id of the new peer,
-    /// so that messages can be sent to the peer at once (`zmq_connect_peer`). Applies to PEER and SERVER only; other
-    /// types return an empty id.
+    /// so that messages can be sent to the peer at once (`zmq_connect_peer`). Applies to PEER and SERVER only.
     ///
     /// The routing id stays the same through all reconnects.
     ///
     /// # Errors
     /// [`ConnectError`].
     pub fn connect_peer(&mut self, endpoint: Endpoint, now: Instant) -> Result<(PipeId, Frame), ConnectError> {
+        let socket_type = self.socket_type();
+        if !matches!(socket_type, SocketType::Peer | SocketType::Server) {
+            return Err(ConnectError::Unsupported("connect_peer", socket_type, "PEER"));
+        }
         let pipe = self.connect(endpoint, now)?;
         let id = self.pipes.get(pipe).map(|pipe| pipe.routing_id.clone());
         Ok((pipe, id.unwrap_or_default()))

@@ -9,6 +9,7 @@ use crate::socket::failing::FailingDials;
 use crate::socket_type::SocketType;
 use alloc::string::String;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 use thiserror::Error;
@@ -368,6 +369,10 @@ pub enum ConnectError {
     /// A peer already has the routing id that was given to `connect_as`.
     #[error("another peer of this socket already has that routing id; use another id, or disconnect that peer first")]
     RoutingIdTaken,
+    /// Sockets of this type do not have the method, `connect_as` or `connect_peer`. Carries the method, the type of the
+    /// socket, and the types that have the method.
+    #[error("a {1} socket does not have `{0}`; it exists for {2}")]
+    Unsupported(&'static str, SocketType, &'static str),
     /// The routing id that was given to `connect_as` does not have 1 to 255 bytes. The value is its length in bytes.
     #[error("a routing id has 1 to 255 bytes, not {0}")]
     RoutingId(usize),
@@ -493,6 +498,9 @@ pub enum UnbindError {
     /// No peer has the routing id that was given to `disconnect_peer`.
     #[error("no peer has the routing id {0:?}; the peer may have disconnected already")]
     UnknownPeer(Frame),
+    /// Sockets of this type do not have `disconnect_peer`. Carries the type of the socket.
+    #[error("a {0} socket does not have `disconnect_peer`; it exists for SERVER and PEER")]
+    Unsupported(SocketType),
     /// The current process is a forked child of the process that created the socket; see [`RecvError::Forked`].
     #[error("{FORKED}")]
     Forked,
@@ -505,6 +513,16 @@ pub enum OptionsError {
     /// The routing id does not have 1 to 255 bytes (RFC 37). The value is its length in bytes.
     #[error("a routing id has 1 to 255 bytes, not {0}")]
     RoutingId(usize),
+    /// Sockets of this type do not have the option. Returned by [`Options::set`](crate::Options::set).
+    #[error("a {socket_type} socket does not have the option `{option}`; it exists for {}", list(types))]
+    NotForType {
+        /// Name of the option.
+        option: &'static str,
+        /// Type of the socket.
+        socket_type: SocketType,
+        /// Socket types that have the option.
+        types: Vec<SocketType>,
+    },
     /// A duration is zero, but the option requires a longer duration. The value is the name of the option.
     #[error("`{0}` must be longer than zero")]
     ZeroDuration(&'static str),
@@ -534,6 +552,11 @@ pub enum OptionsError {
     /// The value of an option for the operating system's sockets is outside the range that operating systems accept.
     #[error(transparent)]
     OutOfRange(#[from] OutOfRange),
+}
+
+/// Returns the names of socket types, separated by commas.
+fn list(types: &[SocketType]) -> String {
+    types.iter().map(|socket_type| socket_type.name()).collect::<Vec<_>>().join(", ")
 }
 
 /// Implements `Debug` with the name of the type and the text.

@@ -18,6 +18,7 @@ mod pattern;
 mod pipe;
 mod reachability;
 mod routing;
+mod set_options;
 mod shared_listener;
 mod stats;
 mod topics;
@@ -31,8 +32,9 @@ pub use event::{DropReason, Event, EventQueue, RejectReason};
 pub use failing::{FailingDial, FailingDials};
 pub use flush::Flush;
 pub use id::{ListenerId, PipeId};
-pub use options::{Options, ReconnectStop, SlowSubscriber};
+pub use options::{Options, ReconnectStop, SlowSubscriber, SocketOption};
 pub use pipe::{Demand, Reader};
+pub use set_options::SetOptionsError;
 pub use stats::{Drops, HeldMemory, MemoryLimits, PeerStats, SocketStats, TrafficCount};
 pub use wait::WaitId;
 

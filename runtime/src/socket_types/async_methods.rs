@@ -81,6 +81,8 @@ macro_rules! async_methods {
 
         $crate::socket_methods! { try_send }
 
+        $crate::socket_methods! { can_send }
+
         /// Waits until a message can be sent without waiting. Another task may then send first. Cancel-safe.
         pub async fn writable(&self) {
             self.0.writable().await;
@@ -126,6 +128,8 @@ macro_rules! async_methods {
         }
 
         $crate::socket_methods! { try_recv_from }
+
+        $crate::socket_methods! { can_recv }
 
         /// Waits until a message can be received without waiting. Another task may then receive it first. Cancel-safe.
         pub async fn readable(&self) {

@@ -149,6 +149,41 @@ macro_rules! socket_methods {
             self.0.subscriber_count(topic)
         }
     };
+    (can_send) => {
+        /// Returns true if a message can be sent without waiting (`ZMQ_EVENTS` with `ZMQ_POLLOUT`). Another task may send
+        /// first. Always true for a type that addresses its peers by routing id.
+        pub fn can_send(&self) -> bool {
+            self.0.can_send()
+        }
+    };
+    (can_recv) => {
+        /// Returns true if a message can be received without waiting (`ZMQ_EVENTS` with `ZMQ_POLLIN`). Another task may
+        /// receive it first.
+        pub fn can_recv(&self) -> bool {
+            self.0.can_recv()
+        }
+    };
+    (options $kind:ident) => {
+        /// Returns the options of the socket, as they are now. To change some of them, pass the changed options to
+        /// [`set_options`](Self::set_options).
+        pub fn options(&self) -> $crate::proto::Options<$crate::proto::kind::$kind> {
+            self.0.options()
+        }
+
+        /// Changes the options of the socket, all or none of them. Marks, linger and most switches change at once, heartbeats
+        /// and the routing id for later connections, security only before the first `bind` or `connect`: the table at
+        /// [`Socket::set_options`](sansmq_runtime::proto::Socket::set_options) has them all.
+        ///
+        /// # Errors
+        /// [`SetOptionsError`](sansmq_runtime::proto::socket::SetOptionsError): an option cannot change any more, or the socket
+        /// is closed.
+        pub fn set_options(
+            &self,
+            options: $crate::proto::Options<$crate::proto::kind::$kind>,
+        ) -> Result<(), $crate::proto::socket::SetOptionsError> {
+            self.0.set_options(options)
+        }
+    };
     (stats) => {
         /// Returns the counters and queue lengths of the socket: messages, bytes, drops, connections, memory.
         pub fn stats(&self) -> $crate::proto::socket::SocketStats {

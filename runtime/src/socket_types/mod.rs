@@ -164,6 +164,7 @@ macro_rules! socket_types {
             $($methods! { $group $kind })*
             $methods! { close }
             $methods! { observe }
+            $crate::socket_methods! { options $kind }
             $methods! { detach }
             $methods! { peers }
             $methods! { place $kind $runtime }

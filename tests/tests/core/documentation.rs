@@ -161,7 +161,9 @@ impl Setter {
     /// Returns the option if `item` is its setter.
     fn new(item: Item) -> Option<Self> {
         let (_, kind) = item.owner.strip_prefix("impl")?.strip_suffix("> {")?.split_once(" Options<")?;
-        let is_setter = item.signature.starts_with("pub ")
+        // `set` sets any of the others.
+        let is_setter = item.name != "set"
+            && item.signature.starts_with("pub ")
             && ["(self,", "(mut self", "( self,", "( mut self,"].iter().any(|own| item.signature.contains(own))
             && ["-> Self", "-> Result<Self"].iter().any(|result| item.signature.contains(result));
         let bound = item.signature.split_once(" T: ").and_then(|(_, rest)| rest.split(',').next());

@@ -20,8 +20,11 @@ mod transport;
 
 mod socks;
 
+mod dynamic;
+
 pub(crate) use addressing::Notices;
 pub use connecting::ReconnectStop;
+pub use dynamic::SocketOption;
 pub(crate) use limits::AdmissionLimits;
 pub use pubsub::SlowSubscriber;
 pub(crate) use pubsub::{Manual, Publishing, Subscribing, Verbosity};

@@ -8,6 +8,7 @@ use crate::message::{Frame, Message};
 use crate::socket::effects::Effects;
 use crate::socket::error::{ConnectError, RecvError, Unsent};
 use crate::socket::id::PipeId;
+use crate::socket::options::Settings;
 use crate::socket::pipe::Pipes;
 use crate::socket::routing::fair_queue::FairQueue;
 use crate::socket::routing::routing_table::RoutingTable;
@@ -31,6 +32,9 @@ pub(super) struct AddressedPeers {
 /// Behaviour that differs between ROUTER and STREAM. [`Addressed`] calls each method, except `peers`, in the method of
 /// [`Pattern`] with the same name.
 pub(super) trait Addressing: Debug + Send {
+    /// Applies changed options, as [`Pattern::configure`] does.
+    fn configure(&mut self, settings: &Settings);
+
     fn peers(&mut self) -> &mut AddressedPeers;
 
     fn on_ready(
@@ -72,6 +76,10 @@ impl AddressedPeers {
 }
 
 impl<R: Addressing> Pattern for Addressed<R> {
+    fn configure(&mut self, settings: &Settings, _: &mut dyn Entropy) {
+        self.0.configure(settings);
+    }
+
     fn on_connect(&mut self, pipes: &mut Pipes, pipe: PipeId, id: Option<Frame>) -> Result<Effects, ConnectError> {
         let Some(id) = id else { return Ok(Effects::NONE) };
         let table = &mut self.0.peers().table;

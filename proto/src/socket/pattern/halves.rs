@@ -8,6 +8,7 @@ use crate::socket::effects::Effects;
 use crate::socket::error::{ConnectError, RecvError, Unsent};
 use crate::socket::event::DropReason;
 use crate::socket::id::PipeId;
+use crate::socket::options::Settings;
 use crate::socket::pipe::Pipes;
 use crate::socket::routing::fair_queue::FairQueue;
 use crate::socket::routing::load_balancer::LoadBalancer;
@@ -29,6 +30,10 @@ pub(super) struct Halves {
 }
 
 impl Pattern for Halves {
+    fn configure(&mut self, settings: &Settings, _: &mut dyn Entropy) {
+        self.probe = settings.probe;
+    }
+
     fn on_connect(&mut self, pipes: &mut Pipes, pipe: PipeId, _: Option<Frame>) -> Result<Effects, ConnectError> {
         Ok(self.outgoing.as_mut().map_or(Effects::NONE, |peers| peers.add(pipes, pipe)))
     }

@@ -165,6 +165,10 @@ impl Publish {
 const AVERAGE_PREFIX: usize = 256;
 
 impl Pattern for Publish {
+    fn configure(&mut self, settings: &Settings, _: &mut dyn Entropy) {
+        self.options = settings.publishing.clone();
+    }
+
     fn on_ready(
         &mut self,
         pipes: &mut Pipes,

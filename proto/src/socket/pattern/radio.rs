@@ -71,6 +71,10 @@ impl Radio {
 }
 
 impl Pattern for Radio {
+    fn configure(&mut self, settings: &Settings, _: &mut dyn Entropy) {
+        self.options = settings.publishing.clone();
+    }
+
     fn on_ready(
         &mut self,
         _: &mut Pipes,

@@ -45,13 +45,16 @@ pub(super) struct Req {
     probe: bool,
 }
 
+/// Returns a random number, the id of the first request.
+fn first_id(entropy: &mut dyn Entropy) -> u32 {
+    let mut bytes = [0; 4];
+    entropy.fill(&mut bytes);
+    u32::from_ne_bytes(bytes)
+}
+
 impl Req {
     pub(super) fn new(settings: &Settings, entropy: &mut dyn Entropy) -> Self {
-        let request = settings.correlate.then(|| {
-            let mut bytes = [0; 4];
-            entropy.fill(&mut bytes);
-            u32::from_ne_bytes(bytes)
-        });
+        let request = settings.correlate.then(|| first_id(entropy));
         let peers = LoadBalancer::default();
         Self { peers, turn: RequestState::Idle, relaxed: settings.relaxed, request, probe: settings.probe }
     }
@@ -102,6 +105,14 @@ impl Req {
 }
 
 impl Pattern for Req {
+    fn configure(&mut self, settings: &Settings, entropy: &mut dyn Entropy) {
+        self.relaxed = settings.relaxed;
+        self.probe = settings.probe;
+        if self.request.is_some() != settings.correlate {
+            self.request = settings.correlate.then(|| first_id(entropy));
+        }
+    }
+
     fn on_connect(&mut self, pipes: &mut Pipes, pipe: PipeId, _: Option<Frame>) -> Result<Effects, ConnectError> {
         Ok(self.peers.add(pipes, pipe))
     }

@@ -33,6 +33,12 @@ impl Router {
 }
 
 impl Addressing for Router {
+    fn configure(&mut self, settings: &Settings) {
+        self.mandatory = settings.mandatory;
+        self.handover = settings.handover;
+        self.probe = settings.probe;
+    }
+
     fn peers(&mut self) -> &mut AddressedPeers {
         &mut self.peers
     }

@@ -9,6 +9,7 @@ use crate::socket::effects::Effects;
 use crate::socket::error::{ConnectError, RecvError, Unsent};
 use crate::socket::event::DropReason;
 use crate::socket::id::PipeId;
+use crate::socket::options::Settings;
 use crate::socket::pipe::Pipes;
 use alloc::sync::Arc;
 
@@ -18,6 +19,10 @@ use alloc::sync::Arc;
 pub(super) struct SingleFrame<P>(pub(super) P);
 
 impl<P: Pattern> Pattern for SingleFrame<P> {
+    fn configure(&mut self, settings: &Settings, entropy: &mut dyn Entropy) {
+        self.0.configure(settings, entropy);
+    }
+
     fn on_connect(&mut self, pipes: &mut Pipes, pipe: PipeId, id: Option<Frame>) -> Result<Effects, ConnectError> {
         self.0.on_connect(pipes, pipe, id)
     }

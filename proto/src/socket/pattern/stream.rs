@@ -35,6 +35,10 @@ impl StreamPattern {
 }
 
 impl Addressing for StreamPattern {
+    fn configure(&mut self, settings: &Settings) {
+        self.notify = settings.notify;
+    }
+
     fn peers(&mut self) -> &mut AddressedPeers {
         &mut self.peers
     }

@@ -93,6 +93,10 @@ impl Subscribe {
 }
 
 impl Pattern for Subscribe {
+    fn configure(&mut self, settings: &Settings, _: &mut dyn Entropy) {
+        self.options = settings.subscribing.clone();
+    }
+
     fn on_ready(
         &mut self,
         pipes: &mut Pipes,

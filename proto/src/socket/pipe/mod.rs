@@ -160,12 +160,7 @@ struct Slot {
 
 impl Pipes {
     pub(crate) fn new(settings: &Settings) -> Self {
-        // A queue that keeps only its latest message is never full.
-        let mark = |messages, bytes| {
-            if settings.conflate { HighWaterMark::new(usize::MAX, 0) } else { HighWaterMark::new(messages, bytes) }
-        };
-        let send_hwm = mark(settings.send_hwm, settings.send_hwm_bytes);
-        let recv_hwm = mark(settings.recv_hwm, settings.recv_hwm_bytes);
+        let marks @ [send_hwm, recv_hwm] = Self::marks(settings);
         Self {
             slots: Vec::new(),
             buffers: SpareBuffers::default(),
@@ -173,7 +168,7 @@ impl Pipes {
             count: 0,
             send_hwm,
             recv_hwm,
-            marks: [send_hwm, recv_hwm],
+            marks,
             budget: None,
             conflate: settings.conflate,
             max_send_size: settings.max_send_size,
@@ -344,6 +339,45 @@ impl Pipes {
         }
     }
 
+    /// Returns the high-water marks of the options: of outgoing and of incoming queues.
+    fn marks(settings: &Settings) -> [HighWaterMark; 2] {
+        // A queue that keeps only its latest message is never full.
+        let mark = |messages, bytes| {
+            if settings.conflate { HighWaterMark::new(usize::MAX, 0) } else { HighWaterMark::new(messages, bytes) }
+        };
+        [mark(settings.send_hwm, settings.send_hwm_bytes), mark(settings.recv_hwm, settings.recv_hwm_bytes)]
+    }
+
+    /// Applies changed options to all queues. Returns the pipes with an outgoing queue that was full and has room now.
+    pub(crate) fn configure(&mut self, settings: &Settings) -> Vec<PipeId> {
+        self.marks = Self::marks(settings);
+        self.lower_marks();
+        self.conflate = settings.conflate;
+        self.immediate = settings.immediate;
+        self.update_max_send_size(settings.max_send_size);
+        let (send_hwm, recv_hwm) = (self.send_hwm, self.recv_hwm);
+        let mut with_room = Vec::new();
+        for id in self.ids() {
+            cost::requested(1);
+            let Some(pipe) = self.get_mut(id) else { continue };
+            pipe.close_if_full(send_hwm);
+            if pipe.full && !pipe.outgoing.is_full(send_hwm) {
+                pipe.full = false;
+                with_room.push(id);
+            }
+            if pipe.stalled && !pipe.incoming.is_full(recv_hwm) {
+                pipe.stalled = false;
+                self.request_service(id);
+            }
+        }
+        with_room
+    }
+
+    /// Returns true if a pipe was ever inserted.
+    pub(crate) fn has_ever_had_pipes(&self) -> bool {
+        !self.slots.is_empty()
+    }
+
     /// Sets the memory that this socket shares with others. Must be called before the first pipe is inserted.
     pub(crate) fn set_budget(&mut self, budget: Arc<MemoryBudget>) {
         self.budget = Some(budget);
@@ -368,8 +402,13 @@ impl Pipes {
             let held = pipe.outgoing.held_bytes() + pipe.incoming.held_bytes();
             pipe.share.set(usize::try_from(held).unwrap_or(usize::MAX).saturating_add(pipe.subscriptions));
         }
-        let Some(budget) = &self.budget else { return };
-        let limit = if budget.is_exceeded() { FLOOR } else { usize::MAX };
+        self.lower_marks();
+    }
+
+    /// Sets the high-water marks to those of the options, or to lower ones while the limit of the budget is exceeded.
+    fn lower_marks(&mut self) {
+        let is_exceeded = self.budget.as_ref().is_some_and(|budget| budget.is_exceeded());
+        let limit = if is_exceeded { FLOOR } else { usize::MAX };
         [self.send_hwm, self.recv_hwm] = self.marks.map(|mark| mark.lowered(limit));
     }
 
@@ -404,6 +443,10 @@ impl Pipes {
         let Some(pipe) = self.get_mut(id).filter(|pipe| pipe.max_message_size != size) else { return };
         pipe.max_message_size = size;
         // Only `inproc` sets a size.
+        self.update_max_send_size(option);
+    }
+
+    fn update_max_send_size(&mut self, option: usize) {
         cost::requested(self.slots.len());
         let of_pipes = self.slots.iter().filter_map(|slot| Some(slot.pipe.as_ref()?.max_message_size));
         self.max_send_size = of_pipes.fold(option, usize::min);

@@ -195,7 +195,7 @@ impl Pipe {
     /// Marks the outgoing queue as full and increments the counter `send_hwm_hits`, if the queue has reached `hwm` (the
     /// send high-water mark) and is not marked as full yet.
     #[inline]
-    fn close_if_full(&mut self, hwm: HighWaterMark) {
+    pub(super) fn close_if_full(&mut self, hwm: HighWaterMark) {
         if !self.full && self.outgoing.is_full(hwm) {
             self.full = true;
             self.counts.send_hwm_hits += 1;

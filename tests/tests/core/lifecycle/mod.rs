@@ -18,6 +18,7 @@ mod random_faults;
 mod random_refusals;
 mod random_shutdowns;
 mod reconnect;
+mod set_options;
 mod slow_sinks;
 mod socks;
 mod subscribers;

@@ -429,8 +429,8 @@ fn only_server_and_peer_assign_routing_ids() {
     let (router, [dealer]) =
         star(&mut net, Options::<Router>::new(), [Options::<Dealer>::new().routing_id("name").unwrap()]);
     let now = net.now();
-    assert_eq!(net[router].disconnect_peer("name", now), Err(UnbindError::UnknownPeer("name".into())));
+    assert_eq!(net[router].disconnect_peer("name", now), Err(UnbindError::Unsupported(SocketType::Router)));
     assert_eq!(net.connections(dealer), 1);
-    let (_, id) = net[dealer].connect_peer("tcp://other:1".parse().unwrap(), now).unwrap();
-    assert_eq!(id, Frame::EMPTY);
+    let error = net[dealer].connect_peer("tcp://other:1".parse().unwrap(), now).unwrap_err();
+    assert_eq!(error, ConnectError::Unsupported("connect_peer", SocketType::Dealer, "PEER"));
 }

@@ -8,6 +8,7 @@
 mod closing;
 mod dials;
 mod drafts;
+mod dynamic;
 mod fairness;
 pub(crate) mod hostile_peers;
 mod inproc;

@@ -1,0 +1,33 @@
+//! Methods of [`Handle`] that return and change the options of a live socket.
+
+use crate::handle::Handle;
+use sansmq_proto::kind::Kind;
+use sansmq_proto::socket::SetOptionsError;
+use sansmq_proto::{Options, SocketType};
+
+impl<T: Kind> Handle<T> {
+    /// Returns the socket type.
+    #[doc(alias("ZMQ_TYPE", "TYPE"))]
+    pub fn socket_type(&self) -> SocketType {
+        self.shared().with(|state| state.socket.socket_type())
+    }
+
+    /// Returns the options of the socket, as they are now (`zmq_getsockopt`). To change some of them, pass the changed options
+    /// to [`set_options`](Self::set_options).
+    #[doc(alias("zmq_getsockopt", "getsockopt"))]
+    pub fn options(&self) -> Options<T> {
+        self.shared().with(|state| state.socket.options()).expect("the kind of a handle is that of its socket")
+    }
+
+    /// Changes the options of the socket (`zmq_setsockopt`), all or none of them. The table at [`Socket::set_options`] has the
+    /// moment from which each option counts: at once, for later connections, or only before the first `bind` or `connect`.
+    ///
+    /// # Errors
+    /// [`SetOptionsError`]: an option cannot change any more, or the socket is closed.
+    ///
+    /// [`Socket::set_options`]: sansmq_proto::Socket::set_options
+    #[doc(alias("zmq_setsockopt", "setsockopt"))]
+    pub fn set_options(&self, options: Options<T>) -> Result<(), SetOptionsError> {
+        self.shared().with(|state| state.socket.set_options(options))
+    }
+}

@@ -1,0 +1,185 @@
+//! Tests of options that change on a live socket.
+
+use super::{bound, connected, ms, pull, push, s};
+use sansmq_proto::kind::{Any, Dealer, Pub, Pull, Push, Router, Sub, XPub};
+use sansmq_proto::security::Security;
+use sansmq_proto::socket::SetOptionsError;
+use sansmq_proto::testing::Net;
+use sansmq_proto::{Event, Options, RecvError, SendError, Socket, SystemEntropy};
+use sansmq_tests::{bodies, events, recv_all};
+
+#[test]
+fn raised_send_hwm_makes_room_in_a_full_queue_at_once() {
+    let mut net = Net::seeded(1);
+    let push = connected(&mut net, push().send_hwm(2));
+    for _ in 0..2 {
+        net[push].send("x").unwrap();
+    }
+    assert!(!net[push].can_send());
+    let options = net[push].options::<Push>().unwrap().send_hwm(4);
+    net[push].set_options(options).unwrap();
+    for _ in 0..2 {
+        net[push].send("x").expect("the queue has room");
+    }
+    assert!(matches!(net[push].send("too many"), Err(SendError::Full(_))));
+}
+
+#[test]
+fn lowered_send_hwm_drops_nothing_and_blocks_until_half() {
+    let mut net = Net::seeded(1);
+    let push = connected(&mut net, push().send_hwm(100));
+    for number in 0..50 {
+        net[push].send(number.to_string()).unwrap();
+    }
+    net[push].set_options(Options::<Push>::new().send_hwm(10)).unwrap();
+    assert!(matches!(net[push].send("too many"), Err(SendError::Full(_))));
+    let pull = bound(&mut net, pull());
+    net.advance(s(20));
+    assert_eq!(recv_all(&mut net, pull).len(), 50);
+    net[push].send("again").expect("the queue has room again");
+}
+
+#[test]
+fn raised_recv_hwm_continues_to_read_from_a_stopped_peer() {
+    let mut net = Net::seeded(1).capacity(1000);
+    let pull = bound(&mut net, pull().recv_hwm(1));
+    let push = connected(&mut net, push());
+    net.settle();
+    for _ in 0..200 {
+        net[push].send(vec![7; 1000]).unwrap();
+    }
+    net.settle();
+    let before = net[pull].stats().incoming.messages;
+    assert!(before < 150, "{before} messages are queued");
+    let options = net[pull].options::<Pull>().unwrap().recv_hwm(1000);
+    net[pull].set_options(options).unwrap();
+    net.settle();
+    assert_eq!(net[pull].stats().incoming.messages, 200);
+}
+
+#[test]
+fn router_switches_count_for_the_next_message() {
+    let mut net = Net::seeded(1);
+    let router = bound(&mut net, Options::<Router>::new());
+    net[router].send(["unknown", "x"]).expect("the message is dropped");
+    let options = net[router].options::<Router>().unwrap().mandatory(true);
+    net[router].set_options(options).unwrap();
+    assert!(matches!(net[router].send(["unknown", "x"]), Err(SendError::Unroutable(_))));
+}
+
+#[test]
+fn xpub_switches_count_for_the_next_subscription() {
+    let mut net = Net::seeded(1);
+    let xpub = bound(&mut net, Options::<XPub>::new());
+    let [one, other] = [1, 2].map(|_| connected(&mut net, Options::<Sub>::new()));
+    net[one].subscribe("a").unwrap();
+    net.settle();
+    assert_eq!(bodies(&recv_all(&mut net, xpub)), ["\u{1}a"]);
+    let options = net[xpub].options::<XPub>().unwrap().verbose(true);
+    net[xpub].set_options(options).unwrap();
+    net[other].subscribe("a").unwrap();
+    net.settle();
+    assert_eq!(bodies(&recv_all(&mut net, xpub)), ["\u{1}a"], "the subscription of a second peer is received");
+}
+
+#[test]
+fn inverted_matching_counts_for_the_next_message() {
+    let mut net = Net::seeded(1);
+    let publisher = bound(&mut net, Options::<Pub>::new());
+    let sub = connected(&mut net, Options::<Sub>::new());
+    net[sub].subscribe("a").unwrap();
+    net.settle();
+    let options = net[publisher].options::<Pub>().unwrap().invert_matching(true);
+    net[publisher].set_options(options).unwrap();
+    let options = net[sub].options::<Sub>().unwrap().invert_matching(true);
+    net[sub].set_options(options).unwrap();
+    net[publisher].send("a").unwrap();
+    net[publisher].send("b").unwrap();
+    net.settle();
+    assert_eq!(bodies(&recv_all(&mut net, sub)), ["b"]);
+}
+
+#[test]
+fn routing_id_counts_for_the_next_connection() {
+    let mut net = Net::seeded(1);
+    let router = bound(&mut net, Options::<Router>::new());
+    let dealer = connected(&mut net, Options::<Dealer>::new().routing_id("old").unwrap());
+    net.settle();
+    let options = net[dealer].options::<Dealer>().unwrap().routing_id("new").unwrap();
+    net[dealer].set_options(options).unwrap();
+    let sender = |net: &mut Net| {
+        net[dealer].send("x").unwrap();
+        net.advance(s(10));
+        net[router].recv().unwrap().head().to_text().into_owned()
+    };
+    assert_eq!(sender(&mut net), "old");
+    net.reset_connections(dealer);
+    assert_eq!(sender(&mut net), "new");
+}
+
+#[test]
+fn heartbeats_count_for_the_next_connection() {
+    let mut net = Net::seeded(1);
+    let pull = bound(&mut net, pull());
+    let push = connected(&mut net, push());
+    net.settle();
+    let options = net[push].options::<Push>().unwrap().heartbeat(ms(500));
+    net[push].set_options(options).unwrap();
+    events(&mut net, push);
+    let is_lost = |net: &mut Net| {
+        net.freeze(pull);
+        net.advance(s(5));
+        net.thaw(pull);
+        net.advance(s(10));
+        events(net, push).iter().any(|event| matches!(event, Event::Disconnected { .. }))
+    };
+    assert!(!is_lost(&mut net), "the present connection has no heartbeats");
+    net.reset_connections(push);
+    net.advance(s(10));
+    events(&mut net, push);
+    assert!(is_lost(&mut net), "the next connection has heartbeats");
+}
+
+#[test]
+fn linger_counts_for_the_next_close() {
+    let mut net = Net::seeded(1);
+    let push = connected(&mut net, push());
+    net[push].send("x").unwrap();
+    let options = net[push].options::<Push>().unwrap().linger(ms(0));
+    net[push].set_options(options).unwrap();
+    let now = net.now();
+    net[push].close(now);
+    net.settle();
+    assert!(net[push].is_closed(), "no message lingers");
+}
+
+#[test]
+fn security_changes_before_the_first_endpoint_only() {
+    let plain = || Security::plain_client("ann", "secret").unwrap();
+    let mut socket = Socket::new(Options::<Dealer>::new(), SystemEntropy);
+    let options = socket.options::<Dealer>().unwrap();
+    socket.set_options(options.security(plain()).conflate(true)).unwrap();
+    let mut net = Net::seeded(1);
+    let push = connected(&mut net, push());
+    let options = net[push].options::<Push>().unwrap().send_hwm(1);
+    let error = net[push].set_options(options.security(plain())).unwrap_err();
+    assert_eq!(error, SetOptionsError::InUse("security"));
+    for _ in 0..2 {
+        net[push].send("x").expect("no option has changed");
+    }
+    let error = net[push].set_options(Options::<Push>::new().conflate(true)).unwrap_err();
+    assert!(
+        error.to_string().starts_with("`conflate` can change only before the first `bind` or `connect`"),
+        "{error}"
+    );
+    net[push].set_options(Options::<Push>::new()).expect("new options differ in none that is fixed");
+}
+
+#[test]
+fn options_of_another_type_are_refused() {
+    let mut socket = Socket::new(Options::<Pull>::new(), SystemEntropy);
+    assert!(socket.options::<Push>().is_none() && socket.options::<Any>().is_some());
+    let error = socket.set_options(Options::<Push>::new()).unwrap_err();
+    assert!(matches!(error, SetOptionsError::OtherType { .. }), "{error}");
+    assert_eq!(socket.recv(), Err(RecvError::Empty));
+}

@@ -1,0 +1,98 @@
+//! Tests of sockets with a type that is known only at run time, and of options that change on a live socket.
+
+use super::super::fixture::{DealerSocket, PullSocket, PushSocket, RouterSocket, Socket, run};
+use super::ANY;
+use sansmq::proto::socket::JoinError;
+use sansmq::{
+    ConnectError, Error, Options, RecvError, SendError, SetOptionsError, SocketOption, SocketType, SubscribeError,
+    UnbindError,
+};
+
+#[test]
+fn dynamic_sockets_exchange_messages_with_options_by_name() {
+    run(|| async {
+        let options = |socket_type, option| Options::of(socket_type).set(option);
+        let router = Socket::with_options(options(SocketType::Router, SocketOption::Mandatory(true)).unwrap());
+        let endpoint = router.bind(ANY).await.unwrap();
+        let dealer = Socket::with_options(options(SocketType::Dealer, SocketOption::RoutingId("ann".into())).unwrap());
+        dealer.connect(&endpoint).unwrap();
+        dealer.send("hello").await.unwrap();
+        let [id, body] = router.recv().await.unwrap().into_array().unwrap();
+        assert_eq!((&*id, &*body), (&b"ann"[..], &b"hello"[..]));
+        assert!(matches!(router.send(["bob", "x"]).await, Err(SendError::Unroutable(_))));
+        assert_eq!((router.socket_type(), dealer.socket_type()), (SocketType::Router, SocketType::Dealer));
+    });
+}
+
+#[test]
+fn calls_that_a_type_does_not_have_are_errors_that_name_it() {
+    run(|| async {
+        for socket_type in SocketType::ALL {
+            let socket = Socket::with_options(Options::of(socket_type).linger(std::time::Duration::ZERO));
+            let sent = socket.try_send("a");
+            assert_eq!(matches!(sent, Err(SendError::Unsupported(..))), !socket_type.can_send(), "{socket_type}");
+            let received = socket.try_recv();
+            assert_eq!(
+                matches!(received, Err(RecvError::Unsupported(_))),
+                !socket_type.can_receive(),
+                "{socket_type}: {received:?}"
+            );
+            let is = |types: &[SocketType]| types.contains(&socket_type);
+            let error = socket.subscribe("topic").err();
+            let subscribes = is(&[SocketType::Sub, SocketType::XSub]);
+            // An XPUB subscribes for a peer, with the option `manual`.
+            assert_eq!(matches!(error, Some(SubscribeError::Unsupported(_))), !subscribes, "{socket_type}: {error:?}");
+            let error = socket.join("group").err();
+            assert_eq!(matches!(error, Some(JoinError::Unsupported(_))), !is(&[SocketType::Dish]), "{socket_type}");
+            let error = socket.connect_as("tcp://127.0.0.1:1", "id").err();
+            let routes = is(&[SocketType::Router, SocketType::Stream]);
+            assert_eq!(matches!(error, Some(ConnectError::Unsupported(..))), !routes, "{socket_type}: {error:?}");
+            let error = socket.connect_peer("tcp://127.0.0.1:1").err();
+            let assigns = is(&[SocketType::Server, SocketType::Peer]);
+            assert_eq!(matches!(error, Some(ConnectError::Unsupported(..))), !assigns, "{socket_type}: {error:?}");
+            let error = socket.disconnect_peer("none").unwrap_err();
+            assert_eq!(matches!(error, UnbindError::UnknownPeer(_)), assigns, "{socket_type}: {error}");
+            if !socket_type.publishes() {
+                socket.wait_subscribed("topic", 1).await;
+            }
+            let expected = if assigns { "routing id" } else { socket_type.name() };
+            assert!(Error::from(error).to_string().contains(expected));
+        }
+    });
+}
+
+#[test]
+fn changed_send_hwm_wakes_a_waiting_send() {
+    run(|| async {
+        let push = PushSocket::with_options(Options::new().send_hwm(1).linger(std::time::Duration::ZERO));
+        push.connect("inproc://nothing is bound here").unwrap();
+        push.send("first").await.unwrap();
+        assert!(!push.can_send());
+        let second = async { push.send("second").await.unwrap() };
+        let change = async { push.set_options(push.options().send_hwm(2)).unwrap() };
+        futures_util::future::join(second, change).await;
+    });
+}
+
+#[test]
+fn changed_options_count_and_security_is_refused_after_a_bind() {
+    run(|| async {
+        let router = RouterSocket::new();
+        let endpoint = router.bind(ANY).await.unwrap();
+        let dealer = DealerSocket::new();
+        dealer.set_options(dealer.options().routing_id("ann").unwrap()).unwrap();
+        dealer.connect(&endpoint).unwrap();
+        dealer.send("x").await.unwrap();
+        assert_eq!(router.recv().await.unwrap().head(), "ann");
+        assert!(!router.can_recv() && router.can_send() && dealer.can_send());
+
+        router.set_options(router.options().mandatory(true)).unwrap();
+        assert!(matches!(router.send(["bob", "x"]).await, Err(SendError::Unroutable(_))));
+        let login = sansmq::Security::PlainServer;
+        let error = router.set_options(router.options().security(login)).unwrap_err();
+        assert_eq!(error, SetOptionsError::InUse("security"));
+        let pull = PullSocket::new();
+        pull.close().await;
+        assert_eq!(pull.set_options(Options::new()), Err(SetOptionsError::Closed));
+    });
+}
