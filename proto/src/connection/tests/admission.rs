@@ -142,3 +142,15 @@ fn failed_connection_drops_its_auth_request() {
     connection.poll_auth_reply(NOW).unwrap();
     assert_eq!(connection.peer(), None);
 }
+
+#[test]
+fn metadata_is_counted_while_the_peer_waits_for_authentication() {
+    let domain = "global".into();
+    let config = ConnectionConfig { auth_source: AuthSource::Driver, domain, ..config(SocketType::Router) };
+    let mut connection = Connection::new(&Arc::new(config), &mut SystemEntropy, NOW);
+    let properties = [("Socket-Type", &b"DEALER"[..]), ("X-Long", &[0; 10_000])];
+    deliver(&mut connection, &[greeting(3, 1), ready_with(&properties)].concat());
+    assert!(connection.poll_auth_request().is_some());
+    let held = connection.outbox.written_messages().held();
+    assert!((10_000..12_000).contains(&held), "{held} bytes");
+}

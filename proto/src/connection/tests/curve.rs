@@ -243,21 +243,41 @@ fn handshake_with_one_changed_bit_ends() {
     }
 }
 
+/// Returns the number of bytes of the command frame `bytes` after its head.
+fn body_len(bytes: &[u8]) -> usize {
+    bytes.len() - if bytes[0] & 2 != 0 { 9 } else { 2 }
+}
+
+/// Changes the length of the command frame `bytes`: `len` is the number of bytes after the frame head.
+fn resize(bytes: &mut Vec<u8>, len: usize) {
+    let head = bytes.len() - body_len(bytes);
+    bytes.resize(head + len, 0);
+    if head == 9 {
+        bytes[1..9].copy_from_slice(&(len as u64).to_be_bytes());
+    } else {
+        bytes[1] = u8::try_from(len).unwrap();
+    }
+}
+
+/// The lengths of INITIATE and READY are checked before the box is decrypted (RFC 26).
+#[test]
+fn command_shorter_than_its_box_is_not_decrypted() {
+    // Name, cookie of INITIATE, nonce, and a box with empty metadata.
+    let initiate = 1 + 8 + (16 + 64 + 16) + 8 + (16 + 32 + 16 + 64 + 16);
+    for (flight, name, shortest) in [(4, "INITIATE", initiate), (5, "READY", 1 + 5 + 8 + 16)] {
+        let outcome = |len| tampered(flight, |bytes| resize(bytes, len)).expect("the change was detected");
+        assert_eq!(outcome(shortest - 1), CurveError::Length(name).into());
+        assert_eq!(outcome(shortest), CurveError::Box(name).into());
+    }
+}
+
 #[test]
 fn command_of_wrong_length_ends_the_handshake() {
     for (flight, name) in FLIGHTS {
         for change in [-1_i32, 1] {
             let error = tampered(flight, |bytes| {
-                let long = bytes[0] & 2 != 0;
-                let head = if long { 9 } else { 2 };
-                let len = bytes.len() - head;
-                let len = if change < 0 { len - 1 } else { len + 1 };
-                bytes.resize(head + len, 0);
-                if long {
-                    bytes[1..9].copy_from_slice(&(len as u64).to_be_bytes());
-                } else {
-                    bytes[1] = u8::try_from(len).unwrap();
-                }
+                let len = body_len(bytes);
+                resize(bytes, if change < 0 { len - 1 } else { len + 1 });
             });
             let error = error.expect("the change was detected");
             let fixed = matches!(name, "HELLO" | "WELCOME");

@@ -203,3 +203,14 @@ fn message_with_one_changed_bit_ends_connection() {
         assert_eq!(client.server.take(), None);
     }
 }
+
+#[test]
+fn metadata_is_counted_while_the_client_waits_for_authentication() {
+    let mut client = Client::welcome(SocketType::Rep, AuthSource::Driver);
+    let ready = ready_with(&[("Socket-Type", b"REQ"), ("X-Long", &[0; 10_000])]);
+    // Nine bytes of the frame head, and the name.
+    client.initiate(&Initiate { metadata: ready[9 + 6..].to_vec(), ..Initiate::good("REQ") }).unwrap();
+    assert!(client.server.poll_auth_request().is_some());
+    let held = client.server.outbox.written_messages().held();
+    assert!((10_000..12_000).contains(&held), "{held} bytes");
+}

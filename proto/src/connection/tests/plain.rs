@@ -181,3 +181,16 @@ fn plain_client_rejects_credentials_over_255_bytes() {
     assert!(Security::plain_client(vec![b'u'; 256], "").is_err());
     assert!(Security::plain_client("", vec![b'p'; 256]).is_err());
 }
+
+#[test]
+fn peer_that_waits_for_admission_has_its_user_id() {
+    let config = ConnectionConfig { socket_type: SocketType::Router, ..server_with_password() };
+    let mut connection = Connection::accepted(&Arc::new(config), &mut SystemEntropy, NOW);
+    deliver(&mut connection, &[&plain(), HELLO, &initiate("DEALER")].concat());
+    let user_id = |connection: &Connection| connection.peer().unwrap().user_id.clone();
+    assert_eq!(drain(&mut connection), [&plain_from_server(), WELCOME].concat(), "READY is not sent yet");
+    assert_eq!(user_id(&connection).as_deref(), Some(&b"user"[..]));
+    connection.admit();
+    assert!(!drain(&mut connection).is_empty(), "READY is sent");
+    assert_eq!(user_id(&connection).as_deref(), Some(&b"user"[..]));
+}

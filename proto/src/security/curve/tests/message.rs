@@ -107,8 +107,10 @@ fn seal_fails_after_the_last_nonce() {
     let mut sealer = Sealer::new(&key(), Role::Client, u64::MAX - 1);
     let mut opener = Opener::new(&key(), Role::Server, 0);
     for _ in 0..2 {
+        assert!(!sealer.is_spent());
         assert!(opener.open_in_place(&mut sealed(&mut sealer, 0, b"last")).is_ok());
     }
+    assert!(sealer.is_spent());
     let mut out = vec![7];
     for _ in 0..3 {
         assert_eq!(sealer.seal(&mut out, 0, b"one more"), Err(NoncesSpent));
