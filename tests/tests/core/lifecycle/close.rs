@@ -1,6 +1,7 @@
 //! Tests of disconnect, unbind, close and linger: which connections end, and which queued messages are still sent.
 
 use super::{PLACE, bound, close, connected, ms, pull, push, s};
+use sansmq_proto::address::NetworkError;
 use sansmq_proto::kind::{Dealer, Rep, Req};
 use sansmq_proto::socket::{ConnectError, DropReason, UnbindError};
 use sansmq_proto::testing::{Net, NodeId};
@@ -348,5 +349,55 @@ fn driver_lost_counts_queued_and_partly_written_messages() {
     net[push].driver_lost(now);
     assert!(net[push].is_closed());
     assert_eq!(net[push].unsent() as u64, stats.under_way + stats.outgoing.messages);
+    assert_eq!(net[push].stats().ready_peers, 0);
     assert!(events(&mut net, push).contains(&Event::DriverLost { unsent: net[push].unsent() }));
+    net[push].driver_lost(now);
+    assert_eq!(events(&mut net, push), [], "the event counts only messages that this call has dropped");
+}
+
+#[test]
+fn runtime_failed_closes_the_socket_with_its_error() {
+    let mut net = Net::seeded(1);
+    let push = connected(&mut net, push());
+    assert!(!net[push].is_closing());
+    assert_eq!(net[push].runtime_error(), None);
+    let now = net.now();
+    net[push].runtime_failed(NetworkError::Refused, now);
+    assert!(net[push].is_closing() && net[push].is_closed());
+    assert_eq!(net[push].runtime_error(), Some(NetworkError::Refused));
+    assert_eq!(net[push].connect(endpoint(1), now), Err(ConnectError::Runtime(NetworkError::Refused)));
+}
+
+#[test]
+fn close_deadline_is_the_end_of_the_longest_linger() {
+    let mut net = Net::seeded(1);
+    let _pull = bound(&mut net, pull());
+    for linger in [Some(s(10)), None] {
+        let push = connected(&mut net, push().linger(linger));
+        net.connect(push, "tcp://unbound:1");
+        net.settle();
+        for _ in 0..4 {
+            net[push].send("x").unwrap();
+        }
+        assert_eq!(net[push].close_deadline(), None, "the socket is not closing");
+        close(&mut net, push);
+        let end = linger.map(|linger| net.now() + linger);
+        assert_eq!(net[push].close_deadline(), end);
+        net.advance(s(4));
+        assert_eq!(net[push].close_deadline(), end);
+    }
+}
+
+#[test]
+fn abort_waits_only_for_the_end_of_connections() {
+    let mut net = Net::seeded(1);
+    let _pull = bound(&mut net, pull());
+    let push = connected(&mut net, push().linger(None));
+    net.settle();
+    let now = net.now();
+    net[push].abort(now);
+    assert!(!net[push].is_closed(), "the driver has not closed the connection");
+    assert_eq!(net[push].close_deadline(), Some(now));
+    net.settle();
+    assert!(net[push].is_closed());
 }
