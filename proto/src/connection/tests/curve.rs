@@ -477,4 +477,7 @@ fn debug_output_contains_no_secret_key() {
     let output =
         alloc::format!("{:?} {:?}", server_config(SocketType::Rep), ready_pair(SocketType::Req, SocketType::Rep));
     assert!(!output.contains(&secret) && !output.contains(&**keys(1).secret().to_z85()));
+    assert!(output.contains("MessageKey { .. }"));
+    let before_greeting = alloc::format!("{:?}", new(&server_config(SocketType::Rep), 3));
+    assert!(before_greeting.contains("EphemeralKeys { .. }"), "{before_greeting}");
 }
