@@ -187,6 +187,13 @@ impl Pipes {
         Self::new(&crate::socket::options::Options::<crate::kind::Dealer>::new().send_hwm(send).recv_hwm(recv).settings)
     }
 
+    #[cfg(test)]
+    pub(crate) fn set_congested(&mut self, id: PipeId, congested: bool) {
+        if let Some(pipe) = self.get_mut(id) {
+            pipe.congested = congested;
+        }
+    }
+
     pub(crate) fn insert(&mut self, state: PipeState) -> PipeId {
         let pipe = Pipe {
             outgoing: Queue::new(),

@@ -72,3 +72,28 @@ impl<K: Ord> Departed<K> {
         true
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::socket::pipe::Pipes;
+    use crate::socket::pipe::state::PipeState;
+
+    #[test]
+    fn departed_subscriptions_of_each_disconnect_are_counted() {
+        let mut pipes = Pipes::with_marks(1, 1);
+        let [one, other] = [(); 2].map(|()| pipes.insert(PipeState::Gone));
+        let mut departed = Departed::new();
+        assert!(departed.is_empty());
+        departed.add(one, BTreeSet::from([1, 2]));
+        departed.add(one, BTreeSet::from([2, 3, 4]));
+        departed.add(one, BTreeSet::new());
+        assert!(!departed.is_empty() && departed.contains(one) && !departed.contains(other));
+        assert_eq!(departed.len(), 5);
+        assert!(departed.take(one, &2) && departed.take(one, &2) && !departed.take(one, &2));
+        assert_eq!((departed.len(), departed.pop(), departed.pop_of(one)), (3, Some((one, 1)), Some(3)));
+        assert_eq!((departed.pop_of(other), departed.pop_of(one)), (None, Some(4)));
+        assert!(departed.is_empty() && !departed.contains(one));
+        assert_eq!((departed.len(), departed.pop()), (0, None));
+    }
+}

@@ -88,3 +88,25 @@ impl FairQueue {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::socket::pipe::state::PipeState;
+
+    #[test]
+    fn has_messages_adds_up_the_messages_of_all_pipes() {
+        let mut pipes = Pipes::with_marks(10, 10);
+        let mut queue = FairQueue::default();
+        assert!(!queue.has_messages(&mut pipes, 1));
+        for messages in [2, 2, 3] {
+            let pipe = pipes.insert(PipeState::dialled("tcp://a:1".parse().unwrap()));
+            for _ in 0..messages {
+                let _ = queue.deliver(&mut pipes, pipe, "message".into());
+            }
+        }
+        for count in 1..10 {
+            assert_eq!(queue.has_messages(&mut pipes, count), count <= 2 + 2 + 3, "{count}");
+        }
+    }
+}

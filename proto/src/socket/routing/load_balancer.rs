@@ -158,4 +158,51 @@ mod tests {
         assert_eq!(peers.pick(&mut pipes), Some(pipe));
         assert_eq!(peers.pick(&mut pipes), Some(pipe));
     }
+
+    #[test]
+    fn has_room_for_adds_up_the_room_of_all_pipes() {
+        let mut pipes = Pipes::with_marks(10, 10);
+        let mut peers = LoadBalancer::default();
+        assert!(!peers.has_room_for(&mut pipes, 1));
+        for _ in 0..3 {
+            let pipe = pipes.insert(PipeState::dialled("tcp://a:1".parse().unwrap()));
+            let _ = peers.add(&mut pipes, pipe);
+        }
+        for count in [1, 10, 11, 30, 31] {
+            assert_eq!(peers.has_room_for(&mut pipes, count), count <= 30, "{count}");
+        }
+    }
+
+    #[test]
+    fn removed_pipes_are_cleared_when_they_are_more_than_half() {
+        let mut pipes = Pipes::with_marks(10, 10);
+        let mut peers = LoadBalancer::default();
+        let ids = [(); 10].map(|()| pipes.insert(PipeState::dialled("tcp://a:1".parse().unwrap())));
+        for id in ids {
+            let _ = peers.add(&mut pipes, id);
+        }
+        peers.congested.extend(peers.open.drain(..4));
+        let entries = ids.map(|id| {
+            peers.remove(&mut pipes, id);
+            peers.open.len() + peers.congested.len()
+        });
+        assert_eq!(entries, [10, 10, 10, 10, 10, 4, 4, 4, 1, 0]);
+    }
+
+    #[test]
+    fn congested_pipes_take_turns_until_one_reads() {
+        let mut pipes = Pipes::with_marks(10, 10);
+        let mut peers = LoadBalancer::default();
+        let ids = [(); 3].map(|()| pipes.insert(PipeState::dialled("tcp://a:1".parse().unwrap())));
+        for id in ids {
+            let _ = peers.add(&mut pipes, id);
+            pipes.set_congested(id, true);
+        }
+        let [one, two, three] = ids.map(Some);
+        assert_eq!([(); 5].map(|()| peers.pick(&mut pipes)), [one, two, three, one, two]);
+        pipes.set_congested(ids[0], false);
+        assert_eq!([(); 5].map(|()| peers.pick(&mut pipes)), [three, one, one, one, one]);
+        pipes.set_congested(ids[1], false);
+        assert!([(); 3].map(|()| peers.pick(&mut pipes)).contains(&two), "at most one round later");
+    }
 }

@@ -22,3 +22,21 @@ fn shrink_if_sparse<T>(items: &mut Vec<T>) {
         items.shrink_to(items.len() * 2);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sparse_vector_keeps_room_for_twice_its_items() {
+        let shrunk = |len| {
+            let mut items = Vec::with_capacity(64);
+            items.resize(len, 0_u8);
+            shrink_if_sparse(&mut items);
+            items.capacity()
+        };
+        assert!(shrunk(17) >= 64);
+        assert!((32..64).contains(&shrunk(16)));
+        assert!((16..32).contains(&shrunk(8)));
+    }
+}

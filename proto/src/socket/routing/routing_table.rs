@@ -121,4 +121,12 @@ mod tests {
         }
         assert!(table.peers.capacity() < 16, "capacity {}", table.peers.capacity());
     }
+
+    #[test]
+    fn hashes_depend_on_the_id_and_the_key() {
+        let [one, other] = [1, 2].map(|seed| HashKey::new(&mut SeededEntropy::new(seed)));
+        assert_eq!(hash(one, b"id"), hash(one, b"id"));
+        assert_ne!(hash(one, b"id"), hash(one, b"di"));
+        assert_ne!(hash(one, b"id"), hash(other, b"id"));
+    }
 }

@@ -134,4 +134,12 @@ mod tests {
         assert_eq!((slab.len(), slab.capacity()), (0, 0));
         assert_eq!(kept.len(), 4);
     }
+
+    #[test]
+    fn held_bytes_are_those_of_all_vectors() {
+        let chunk = Chunk { slots: Vec::<Option<u64>>::with_capacity(7), free: Vec::with_capacity(11) };
+        let mut slab = Slab { chunks: Vec::with_capacity(3), open: Vec::with_capacity(5) };
+        slab.chunks.push(chunk);
+        assert_eq!(slab.held_bytes(), 3 * size_of::<Chunk<u64>>() + 5 * size_of::<usize>() + 7 * 16 + 11 * 2);
+    }
 }

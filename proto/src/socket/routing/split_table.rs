@@ -152,9 +152,13 @@ mod tests {
         }
         assert!(table.find(hash(VALUES), |&other| other == VALUES).is_none());
         assert!(table.capacity() < 4 * table.len());
+        assert_eq!(table.parts.len(), table.len().div_ceil(PART));
         for value in 0..VALUES {
+            let parts = table.parts.len();
             table.remove(hash(value), |&other| other == value, rehash);
             most = most.max(hashes.take());
+            let is_sparse = parts > 1 && table.len < parts * (PART / 4);
+            assert_eq!(table.parts.len(), parts - usize::from(is_sparse));
             if value.is_power_of_two() {
                 assert!(
                     (0..VALUES)
@@ -165,5 +169,35 @@ mod tests {
         assert!(most <= 8 * PART, "one change computed {most} hashes");
         assert_eq!((table.len(), table.parts.len(), table.mask), (0, 1, 0));
         assert_eq!(table.capacity(), 0);
+    }
+
+    #[test]
+    fn sparse_part_keeps_room_for_twice_its_values() {
+        let mut table = SplitTable::new();
+        for value in 0..1000 {
+            table.insert(hash(value), value, |&value| hash(value));
+        }
+        let allocated = |table: &SplitTable<u64>| table.parts[0].allocation_size();
+        let mut shrunk = 0;
+        for value in 0..1000 {
+            let before = (table.capacity(), allocated(&table));
+            table.remove(hash(value), |&other| other == value, |&value| hash(value));
+            if allocated(&table) < before.1 {
+                assert!(table.len() < before.0 / 8, "{} of {before:?}", table.len());
+                assert!(table.capacity() >= 2 * table.len());
+                shrunk += 1;
+            }
+        }
+        assert!(shrunk >= 3);
+    }
+
+    #[test]
+    fn held_bytes_are_those_of_the_parts_and_their_list() {
+        let part = HashTable::<u64>::with_capacity(100);
+        let allocated = part.allocation_size();
+        let mut table = SplitTable { parts: Vec::with_capacity(3), mask: 0, len: 0 };
+        table.parts.push(part);
+        assert!(allocated >= 800);
+        assert_eq!(table.held_bytes(), allocated + 3 * size_of::<HashTable<u64>>());
     }
 }

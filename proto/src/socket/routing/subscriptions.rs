@@ -580,4 +580,50 @@ mod tests {
         assert_eq!(subscriptions.cancel(pipes[0], b"A"), Some(Cancelled::Gone(0)));
         assert_eq!(subscriptions.held.len(), 0);
     }
+
+    #[test]
+    fn held_bytes_count_prefixes_and_their_subscribers() {
+        let mut subscriptions = Subscriptions::new(&mut SeededEntropy::new(9));
+        let [one, two, three] = pipes();
+        assert_eq!(subscriptions.held_bytes_of(one), 0);
+        for (pipe, prefix) in [(one, "a"), (one, "b"), (two, "a"), (three, "a"), (three, "c")] {
+            subscriptions.subscribe(pipe, prefix.as_bytes());
+        }
+        // Each of the five subscriptions is an entry of a set, and two are in the list of the further subscribers of `a`.
+        let entry = 2 * size_of::<NodeId>();
+        let expected = subscriptions.holders.held_bytes() + 5 * entry + 2 * (size_of::<PipeId>() * 3 / 2);
+        assert_eq!(subscriptions.held_bytes(), expected);
+        assert!(subscriptions.contains(one, b"b") && !subscriptions.contains(two, b"b"));
+        assert!(!subscriptions.has_departed());
+        assert!(subscriptions.depart(two) && subscriptions.depart(three));
+        assert!(subscriptions.has_departed());
+        assert_eq!(subscriptions.held_bytes(), expected, "the subscriptions are not removed yet");
+        assert_eq!(subscriptions.held_bytes_of(one), Trie::<Holders>::estimate(2, 2) + 2 * entry);
+    }
+
+    #[test]
+    fn slice_ends_when_its_work_is_used_up() {
+        let [pipe] = pipes();
+        let mut subscriptions = Subscriptions::new(&mut SeededEntropy::new(9));
+        for number in 0..600 {
+            subscriptions.subscribe(pipe, alloc::format!("{number:0128}").as_bytes());
+        }
+        assert!(subscriptions.depart(pipe));
+        let slices = core::iter::from_fn(|| subscriptions.remove_departed().map(|slice| slice.prefixes.len()));
+        let per_slice = (64 << 10) / (128 + 128);
+        assert_eq!(slices.collect::<Vec<_>>(), [per_slice, per_slice, 600 - 2 * per_slice]);
+    }
+
+    #[cfg(feature = "meter")]
+    #[test]
+    fn bytes_of_moved_subscribers_are_counted() {
+        let [one, two, three] = pipes();
+        let mut subscriptions = Subscriptions::new(&mut SeededEntropy::new(9));
+        subscriptions.subscribe(one, b"topic");
+        subscriptions.subscribe(three, b"topic");
+        let (_, work) = cost::measure(|| subscriptions.subscribe(two, b"topic"));
+        assert_eq!(work.bytes, size_of::<PipeId>() as u64);
+        let (_, work) = cost::measure(|| subscriptions.cancel(two, b"topic"));
+        assert_eq!(work.bytes, 2 * size_of::<PipeId>() as u64);
+    }
 }

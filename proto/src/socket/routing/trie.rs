@@ -455,4 +455,27 @@ mod tests {
             assert!(!hashes[..place].contains(hash));
         }
     }
+
+    #[cfg(feature = "meter")]
+    #[test]
+    fn walk_makes_one_look_up_for_each_stored_length() {
+        let mut trie = empty();
+        for (prefix, look_ups) in [("ab", 1), ("cd", 1), ("abc", 2), ("a longer prefix..", 3), ("", 3)] {
+            trie.insert_with(prefix.as_bytes(), || 0);
+            let (_, work) = cost::measure(|| trie.walk(&[b'a'; 100]).count());
+            assert_eq!(work.nodes, look_ups, "{prefix}");
+        }
+    }
+
+    #[test]
+    fn estimate_counts_nodes_of_short_and_long_prefixes() {
+        // Five bytes of the index, of which two thirds are used.
+        let node = size_of::<Node<u64>>() + 7;
+        for (count, bytes, nodes) in [(0, 0, 0), (1, 5, 1), (10, 50, 10), (10, 320, 20 + 5), (1, 1600, 100)] {
+            assert_eq!(Trie::<u64>::estimate(count, bytes), nodes * node, "{count} prefixes, {bytes} bytes");
+        }
+        let mut trie = empty();
+        trie.insert_with(&[0; 32], || 0_u64);
+        assert_eq!(trie.held_bytes(), trie.nodes.held_bytes() + trie.index.held_bytes());
+    }
 }
