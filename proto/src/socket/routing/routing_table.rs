@@ -128,5 +128,6 @@ mod tests {
         assert_eq!(hash(one, b"id"), hash(one, b"id"));
         assert_ne!(hash(one, b"id"), hash(one, b"di"));
         assert_ne!(hash(one, b"id"), hash(other, b"id"));
+        assert_eq!(alloc::format!("{one:?}"), "HashKey(..)", "the key is secret");
     }
 }
