@@ -26,7 +26,7 @@ pub use sansmq_proto::security::{
     AllowList, AuthCredentials, AuthReply, AuthRequest, AuthStatus, Authenticator, Security, SecurityError,
 };
 pub use sansmq_proto::socket::{
-    BindError, ConnectError, DropReason, Drops, FailingDial, FailingDials, JoinError, OptionsError, PeerStats,
+    BindError, ConnectError, DropReason, Drops, FailingDial, FailingDials, JoinError, Metrics, OptionsError, PeerStats,
     ReconnectStop, RejectReason, SetOptionsError, SlowSubscriber, SocketOption, SocketStats, SubscribeError,
     TrafficCount, UnbindError, WaitError,
 };

@@ -3,7 +3,7 @@
 use crate::socket::Socket;
 use sansmq_proto::Options;
 use sansmq_proto::kind::{Kind, Receives, Sends};
-use sansmq_proto::socket::{PeerStats, SetOptionsError, SocketStats};
+use sansmq_proto::socket::{Metrics, PeerStats, SetOptionsError, SocketStats};
 
 impl<T: Kind> Socket<T> {
     /// Returns the options of the socket, as they are now; see [`Handle::options`](sansmq_runtime::Handle::options).
@@ -48,5 +48,11 @@ impl<T: Kind> Socket<T> {
     #[doc(alias = "zmq_socket_get_peer_state")]
     pub fn peer_stats(&self) -> Vec<PeerStats> {
         self.handle().peer_stats()
+    }
+
+    /// Adds the statistics of the socket and of its peers to a text for Prometheus and other systems; see
+    /// [`Handle::add_metrics`](sansmq_runtime::Handle::add_metrics).
+    pub fn add_metrics(&self, name: impl Into<String>, metrics: &mut Metrics) {
+        self.handle().add_metrics(name, metrics);
     }
 }

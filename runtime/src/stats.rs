@@ -3,13 +3,17 @@
 use crate::handle::Handle;
 use crate::inproc::End;
 use sansmq_proto::kind::Kind;
-use sansmq_proto::socket::{PeerStats, SocketStats};
+use sansmq_proto::socket::{Metrics, PeerStats, SocketStats};
 
 impl<T: Kind> Handle<T> {
-    /// Returns the counters and queue lengths of the socket; see [`Socket::stats`](sansmq_proto::Socket::stats).
+    /// Returns the counters and queue lengths of the socket; see [`Socket::stats`](sansmq_proto::Socket::stats). Also
+    /// samples the queues for the age of the messages in them, as [`peer_stats`](Self::peer_stats) does; see
+    /// [`Socket::sample_queues`](sansmq_proto::Socket::sample_queues).
     #[doc(alias("ZMQ_EVENT_PIPES_STATS", "EVENT_PIPES_STATS", "zmq_socket_monitor_pipes_stats"))]
     pub fn stats(&self) -> SocketStats {
+        let now = self.shared().now();
         self.shared().with(|state| {
+            state.socket.sample_queues(now);
             let mut stats = state.socket.stats();
             stats.held.connections += state.held_inproc();
             stats
@@ -20,7 +24,9 @@ impl<T: Kind> Handle<T> {
     #[doc(alias("ZMQ_EVENT_PIPES_STATS", "EVENT_PIPES_STATS", "zmq_socket_monitor_pipes_stats"))]
     #[doc(alias = "zmq_socket_get_peer_state")]
     pub fn peer_stats(&self) -> Vec<PeerStats> {
+        let now = self.shared().now();
         self.shared().with(|state| {
+            state.socket.sample_queues(now);
             let mut stats: Vec<PeerStats> = state.socket.peer_stats().collect();
             for peer in &mut stats {
                 let end = state.end(peer.pipe).and_then(|end| end.as_ref());
@@ -28,5 +34,12 @@ impl<T: Kind> Handle<T> {
             }
             stats
         })
+    }
+
+    /// Adds the statistics of the socket and of its peers to a text for Prometheus and other systems; see [`Metrics`].
+    /// `name` is the label `socket`.
+    pub fn add_metrics(&self, name: impl Into<String>, metrics: &mut Metrics) {
+        let socket_type = self.shared().with(|state| state.socket.socket_type());
+        metrics.add(name, socket_type, &self.stats(), self.peer_stats());
     }
 }

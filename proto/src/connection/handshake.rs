@@ -202,7 +202,8 @@ impl Connection {
         let PeerInfo { socket_type, routing_id, metadata } = info;
         let AuthIdentity { user_id, properties } = identity;
         let (version, credentials) = (self.version, self.credentials);
-        Peer { socket_type, routing_id, version, metadata, user_id, properties, credentials }
+        let address = self.origin.as_deref().cloned();
+        Peer { socket_type, routing_id, version, metadata, user_id, properties, credentials, address }
     }
 
     /// Ends the handshake with `peer`. `established` is the result of the security mechanism; its identity is already in

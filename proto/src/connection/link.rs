@@ -1,6 +1,7 @@
 //! The interface through which a socket uses its connections: the trait [`Link`], the items that it sends and receives
 //! (messages and subscription changes), and [`Peer`], the properties of the peer.
 
+use crate::address::Endpoint;
 use crate::connection::heartbeat::RoundTrip;
 use crate::connection::written::Written;
 use crate::cost;
@@ -36,6 +37,11 @@ pub struct Peer {
     /// Credentials of the peer's process, as reported by the operating system. Always `None` over other transports than
     /// `ipc`.
     pub credentials: Option<Credentials>,
+    /// Address of the peer: of an accepted peer the remote address of its connection, of a dialled peer the address that the
+    /// name in its endpoint had, or the endpoint itself if a SOCKS proxy is in between or the event loop did not pass the
+    /// address (`Peer-Address` of libzmq, which has no port). `None` over `inproc`.
+    #[doc(alias("ZMQ_MSG_PROPERTY_PEER_ADDRESS", "MSG_PROPERTY_PEER_ADDRESS"))]
+    pub address: Option<Endpoint>,
 }
 
 /// Properties that a peer sent in its handshake, after they were checked.

@@ -9,6 +9,7 @@ use crate::time::Instant;
 use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::{String, ToString};
+use alloc::sync::Arc;
 use core::fmt;
 use core::future::Future;
 use core::net::SocketAddr;
@@ -31,10 +32,16 @@ enum AuthTask {
 
 /// Authentication of the peer.
 impl Connection {
-    /// Sets the address of the peer, which is part of the authentication request. Must be called before the first
-    /// input; [`Socket::accepted`](crate::Socket::accepted) and [`Socket::connected`](crate::Socket::connected) do so.
+    /// Sets the address of the peer, which is part of the authentication request and of [`Peer`](crate::connection::Peer).
+    /// Must be called before the first input; [`Socket::accepted`](crate::Socket::accepted) and
+    /// [`Socket::connected`](crate::Socket::connected) do so.
     pub fn set_peer_address(&mut self, endpoint: Endpoint) {
-        self.origin = Some(Box::new(endpoint));
+        // A STREAM has no handshake that would take the address.
+        if let Phase::Raw(peer) = &mut self.phase {
+            Arc::make_mut(peer).address = Some(endpoint);
+        } else {
+            self.origin = Some(Box::new(endpoint));
+        }
     }
 
     /// Sets the address of the peer to the remote address of the stream that a dial opened. Has no effect if a SOCKS

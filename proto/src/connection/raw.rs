@@ -21,6 +21,7 @@ impl Connection {
             user_id: None,
             properties: Metadata::new(),
             credentials: None,
+            address: None,
         };
         let mut outbox = Outbox::new();
         outbox.open_raw();

@@ -180,6 +180,7 @@ impl Socket {
             user_id: None,
             properties: Metadata::new(),
             credentials: None,
+            address: None,
         }
     }
 

@@ -13,6 +13,7 @@ mod flush;
 mod id;
 mod link;
 mod listener;
+mod metrics;
 mod options;
 mod pattern;
 mod pipe;
@@ -32,6 +33,7 @@ pub use event::{DropReason, Event, EventQueue, RejectReason};
 pub use failing::{FailingDial, FailingDials};
 pub use flush::Flush;
 pub use id::{ListenerId, PipeId};
+pub use metrics::Metrics;
 pub use options::{Options, ReconnectStop, SlowSubscriber, SocketOption};
 pub use pipe::{Demand, Reader};
 pub use set_options::SetOptionsError;
@@ -503,7 +505,7 @@ impl Socket {
     /// Returns the counters of the socket and the size of its queues. The cost of this call grows with the number of
     /// peers. The socket always updates the counters, at negligible cost.
     pub fn stats(&self) -> SocketStats {
-        let mut stats = self.pipes.stats();
+        let mut stats = self.pipes.stats(self.now);
         stats.held.subscriptions = self.pattern.held_subscriptions() as u64;
         stats.handshake_bytes = self.ledger.handshake_bytes() as u64;
         stats.limits = self.settings.memory_limits();
@@ -511,9 +513,21 @@ impl Socket {
         stats
     }
 
+    /// Stores which messages are queued at `now`, for the fields `outgoing_age` and `incoming_age` of the statistics. Call
+    /// this method before [`stats`](Self::stats) and [`peer_stats`](Self::peer_stats).
+    ///
+    /// The age of a message is the time since the first sample at which the message was queued. So the first sample finds
+    /// an age of zero, and with a sample every 15 seconds, ages are up to 15 seconds too short. The cost of this call grows
+    /// with the number of peers.
+    // A time stamp per message, or per change of the first message, would need the time in each `send` and `recv`.
+    pub fn sample_queues(&mut self, now: Instant) {
+        let now = self.observe(now);
+        self.pipes.sample_queues(now);
+    }
+
     /// Returns the counters and the size of the queues of each peer.
     pub fn peer_stats(&self) -> impl Iterator<Item = PeerStats> {
-        self.pipes.peer_stats().map(|mut stats| {
+        self.pipes.peer_stats(self.now).map(|mut stats| {
             stats.held.subscriptions = self.pattern.held_subscriptions_of(stats.pipe) as u64;
             stats
         })

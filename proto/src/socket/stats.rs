@@ -8,8 +8,10 @@ use crate::message::{Frame, Message};
 use crate::socket::event::DropReason;
 use crate::socket::id::PipeId;
 use alloc::collections::BTreeMap;
+use alloc::string::String;
 use core::iter::Sum;
 use core::ops::{AddAssign, Sub};
+use core::time::Duration;
 
 /// Number of messages, and number of bytes in their frames without the overhead of the protocol. Used both for the
 /// total since the creation of a socket (`sent`, `received`) and for the present size of queues (`outgoing`,
@@ -47,6 +49,11 @@ pub struct SocketStats {
     /// Messages that wait now in the incoming queues of all peers together for the application to receive. The reply
     /// that a REQ has received is not in such a queue, and not included.
     pub incoming: TrafficCount,
+    /// Age of the oldest message in the outgoing queues, at least; see
+    /// [`Socket::sample_queues`](crate::Socket::sample_queues). Zero if no message waits.
+    pub outgoing_age: Duration,
+    /// Age of the oldest message in the incoming queues, at least.
+    pub incoming_age: Duration,
     /// Memory that the socket holds now.
     pub held: HeldMemory,
     /// Memory in bytes that unfinished handshakes of all peers together hold now, and the properties that connected peers
@@ -57,6 +64,8 @@ pub struct SocketStats {
     /// Total of the messages that the socket gave to connections to be sent. A message to several peers counts once per
     /// peer. Messages that a lost connection had not begun to send are subtracted.
     pub sent: TrafficCount,
+    /// Total of the messages that were subtracted from `sent`. The sum of both fields never decreases.
+    pub returned: TrafficCount,
     /// Total of the messages that connections received, including messages that still wait for the application or were
     /// dropped. Messages that arrive while their pipe is draining, for example after `disconnect`, are not counted.
     pub received: TrafficCount,
@@ -94,8 +103,19 @@ pub struct PeerStats {
     /// Endpoint that was given to `connect`, or address of a peer that was accepted. `None` if the peer disconnected
     /// for good, and messages from this peer wait to be received.
     pub endpoint: Option<Endpoint>,
+    /// Address of the peer; see [`Peer::address`](crate::connection::Peer::address). `None` before the first handshake is
+    /// finished, and over `inproc`.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub address: Option<Endpoint>,
     /// Routing id of the peer, if this socket is a ROUTER, STREAM, SERVER or PEER; empty for other socket types.
     pub routing_id: Frame,
+    /// User id that the authenticator assigned to the peer; see [`Peer::user_id`](crate::connection::Peer::user_id).
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub user_id: Option<Frame>,
+    /// Text of the [`ConnectionError`](crate::ConnectionError) with which the latest connection or dial ended; `None`
+    /// before the first end. The text stays after a reconnect.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub last_error: Option<String>,
     /// True if the pipe has a connection, with or without a finished handshake.
     pub connected: bool,
     /// True if the handshake of the connection is finished.
@@ -106,10 +126,20 @@ pub struct PeerStats {
     pub under_way: u64,
     /// Messages received from the peer that wait for the application now.
     pub incoming: TrafficCount,
+    /// Age of the oldest message that waits to be sent to the peer, at least; see
+    /// [`Socket::sample_queues`](crate::Socket::sample_queues). Zero if no message waits.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub outgoing_age: Duration,
+    /// Age of the oldest message of the peer that waits for the application, at least.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub incoming_age: Duration,
     /// Memory that the peer holds now: its queues, its connection, and its subscriptions.
     pub held: HeldMemory,
     /// Total of the messages that were sent to the peer; see [`SocketStats::sent`].
     pub sent: TrafficCount,
+    /// Total of the messages that were subtracted from `sent`; see [`SocketStats::returned`].
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub returned: TrafficCount,
     /// Total of the messages that were received from the peer.
     pub received: TrafficCount,
     /// Total number of times that the outgoing queue of the peer reached `send_hwm` or `send_hwm_bytes`.
@@ -174,6 +204,7 @@ pub struct Drops(BTreeMap<DropReason, u64>);
 #[derive(Debug, Default)]
 pub(crate) struct Counts {
     pub(crate) sent: TrafficCount,
+    pub(crate) returned: TrafficCount,
     pub(crate) received: TrafficCount,
     pub(crate) send_hwm_hits: u64,
     pub(crate) recv_hwm_hits: u64,
@@ -235,8 +266,9 @@ impl<'a> Sum<&'a Message> for TrafficCount {
 impl SocketStats {
     /// Adds `counts`, the counters of one pipe, to these counters of the socket.
     pub(crate) fn include(&mut self, counts: &Counts) {
-        let Counts { sent, received, send_hwm_hits, recv_hwm_hits, dialled } = counts;
+        let Counts { sent, returned, received, send_hwm_hits, recv_hwm_hits, dialled } = counts;
         self.sent += *sent;
+        self.returned += *returned;
         self.received += *received;
         self.send_hwm_hits += send_hwm_hits;
         self.recv_hwm_hits += recv_hwm_hits;

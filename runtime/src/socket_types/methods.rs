@@ -194,6 +194,12 @@ macro_rules! socket_methods {
         pub fn peer_stats(&self) -> Vec<$crate::proto::socket::PeerStats> {
             self.0.peer_stats()
         }
+
+        /// Adds the statistics of the socket and of its peers to a text for Prometheus and other systems; see
+        /// [`Metrics`](sansmq_runtime::proto::socket::Metrics). `name` is the label `socket`.
+        pub fn add_metrics(&self, name: impl Into<String>, metrics: &mut $crate::proto::socket::Metrics) {
+            self.0.add_metrics(name, metrics);
+        }
     };
     (disconnect) => {
         /// Closes every connection that `connect` has made to `endpoint`, and stops reconnecting. Queued messages are

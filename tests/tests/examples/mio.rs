@@ -5,7 +5,7 @@ use sansmq::mio::Socket;
 use sansmq::{Endpoint, Options};
 use std::collections::BTreeSet;
 use std::error::Error;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,6 +18,9 @@ mod blocking;
 #[path = "../../../examples/lazy_pirate.rs"]
 #[expect(dead_code, reason = "its `main` is for `cargo run`")]
 mod lazy_pirate;
+#[path = "../../../examples/metrics.rs"]
+#[expect(dead_code, reason = "its `main` is for `cargo run`")]
+mod metrics;
 #[path = "../../../examples/mio_guest.rs"]
 #[expect(dead_code, reason = "its `main` is for `cargo run`")]
 mod mio_guest;
@@ -41,6 +44,26 @@ fn lazy_pirate_retries_and_gives_up_in_time() -> Outcome {
     let lines = lazy_pirate::run(Duration::from_millis(400))?;
     assert_eq!(lines, ["reply to first", "no reply after 3 attempts"]);
     assert!(begin.elapsed() < Duration::from_secs(10), "the linger of a given up REQ is 30 s");
+    Ok(())
+}
+
+#[test]
+fn metrics_are_served_to_an_http_client() -> Outcome {
+    let (push, pull) = metrics::connect()?;
+    let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+    let mut client = TcpStream::connect(listener.local_addr()?)?;
+    client.write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n")?;
+    metrics::serve_one(&listener, &push, &pull)?;
+    let mut response = String::new();
+    client.read_to_string(&mut response)?;
+    let (head, text) = response.split_once("\r\n\r\n").expect("a response has a head and a body");
+    assert!(
+        head.starts_with("HTTP/1.1 200 OK\r\nContent-Type: application/openmetrics-text; version=1.0.0;"),
+        "{head}"
+    );
+    assert!(head.contains(&format!("\r\nContent-Length: {}\r\n", text.len())), "{head}");
+    assert!(text.contains("\nsansmq_ready_peers{socket=\"tasks\",type=\"PULL\"} 1\n"), "{text}");
+    assert!(text.ends_with("\n# EOF\n"), "{text}");
     Ok(())
 }
 

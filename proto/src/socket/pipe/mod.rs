@@ -1,6 +1,7 @@
 //! [`Pipe`]: the outgoing and incoming queue of one peer with their high-water marks. Independent of socket types and
 //! of the wire format.
 
+mod age;
 mod incoming;
 mod outgoing;
 pub(crate) mod queue;

@@ -3,9 +3,12 @@
 
 use crate::cost;
 use crate::message::{Message, Weight};
+use crate::socket::pipe::age::AgeSamples;
 use crate::socket::stats::TrafficCount;
+use crate::time::Instant;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
+use core::time::Duration;
 
 /// High-water mark of a queue: a number of messages, and a number of bytes that the messages hold
 /// ([`Message::held_bytes`]). The queue is full when it reaches one of the two numbers.
@@ -47,6 +50,9 @@ pub(crate) struct Queue {
     bytes: u64,
     /// Memory that the messages hold ([`Message::held_bytes`]), in bytes. Does not include unused memory of `messages`.
     held: u64,
+    /// Number of messages that were removed, without those that returned to the front.
+    removed: u64,
+    ages: AgeSamples,
 }
 
 impl HighWaterMark {
@@ -79,7 +85,7 @@ impl Queue {
     }
 
     pub(crate) const fn new() -> Self {
-        Self { messages: VecDeque::new(), bytes: 0, held: 0 }
+        Self { messages: VecDeque::new(), bytes: 0, held: 0, removed: 0, ages: AgeSamples::new() }
     }
 
     #[inline]
@@ -127,6 +133,7 @@ impl Queue {
 
     pub(crate) fn push_front(&mut self, mut message: Message) {
         self.count(&mut message);
+        self.removed = self.removed.saturating_sub(1);
         self.messages.push_front(message);
     }
 
@@ -137,6 +144,7 @@ impl Queue {
         } else {
             discount(self.messages.front()?, &mut self.bytes, &mut self.held);
         }
+        self.removed += 1;
         self.messages.pop_front()
     }
 
@@ -162,25 +170,39 @@ impl Queue {
         if count == self.messages.len() {
             return self.clear();
         }
+        self.removed += count as u64;
         let (bytes, held) = (&mut self.bytes, &mut self.held);
         self.messages.drain(..count).for_each(|message| discount(&message, bytes, held));
     }
 
     pub(crate) fn clear(&mut self) {
+        self.removed += self.messages.len() as u64;
         self.messages.clear();
         (self.bytes, self.held) = (0, 0);
     }
 
     pub(crate) fn retain(&mut self, mut wanted: impl FnMut(&Message) -> bool) {
         cost::requested(self.messages.len());
-        let (bytes, held) = (&mut self.bytes, &mut self.held);
+        let (bytes, held, removed) = (&mut self.bytes, &mut self.held, &mut self.removed);
         self.messages.retain(|message| {
             let stays = wanted(message);
             if !stays {
+                *removed += 1;
                 discount(message, bytes, held);
             }
             stays
         });
+    }
+
+    /// Stores that the queued messages are in the queue at `now`, for [`age`](Self::age).
+    pub(crate) fn sample(&mut self, now: Instant) {
+        self.ages.add(now, self.removed, self.messages.len());
+    }
+
+    /// Returns the time from the earliest sample at which the first message was queued already to `now`; zero if there is no
+    /// such sample.
+    pub(crate) fn age(&self, now: Instant) -> Duration {
+        self.ages.age(now, self.removed)
     }
 
     /// Takes a larger buffer from the spare buffers, if there is one, and moves the messages of this queue into it.

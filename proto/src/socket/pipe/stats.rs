@@ -4,6 +4,8 @@ use super::{Pipe, Pipes};
 use crate::cost;
 use crate::socket::id::PipeId;
 use crate::socket::stats::{Counts, HeldMemory, PeerStats, SocketStats, TrafficCount};
+use crate::time::Instant;
+use alloc::string::ToString;
 
 impl Pipes {
     /// Increases the counters of received messages and bytes of the pipe `id` by `messages`.
@@ -19,11 +21,12 @@ impl Pipes {
     pub(crate) fn unsent(&mut self, id: PipeId, messages: TrafficCount) {
         if let Some(pipe) = self.get_mut(id) {
             pipe.counts.sent = pipe.counts.sent - messages;
+            pipe.counts.returned += messages;
         }
     }
 
     /// Returns the statistics of the socket: the sums over all pipes, including removed pipes.
-    pub(crate) fn stats(&self) -> SocketStats {
+    pub(crate) fn stats(&self, now: Instant) -> SocketStats {
         let mut stats = SocketStats { peers: self.count, ready_peers: self.ready, ..self.stats.clone() };
         for (_, pipe) in self.iter() {
             stats.include(&pipe.counts);
@@ -31,14 +34,25 @@ impl Pipes {
             stats.under_way += pipe.under_way();
             stats.incoming += pipe.incoming.tally();
             stats.held += pipe.held();
+            stats.outgoing_age = stats.outgoing_age.max(pipe.outgoing.age(now));
+            stats.incoming_age = stats.incoming_age.max(pipe.incoming.age(now));
         }
         stats.held.outgoing += self.buffers.held_bytes();
         stats
     }
 
     /// Returns the statistics of the peer of each pipe.
-    pub(crate) fn peer_stats(&self) -> impl Iterator<Item = PeerStats> {
-        self.iter().map(|(id, pipe)| pipe.stats(id))
+    pub(crate) fn peer_stats(&self, now: Instant) -> impl Iterator<Item = PeerStats> {
+        self.iter().map(move |(id, pipe)| pipe.stats(id, now))
+    }
+
+    /// Samples the age of the messages in all queues.
+    pub(crate) fn sample_queues(&mut self, now: Instant) {
+        cost::requested(self.slots.len());
+        for pipe in self.slots.iter_mut().filter_map(|slot| slot.pipe.as_mut()) {
+            pipe.outgoing.sample(now);
+            pipe.incoming.sample(now);
+        }
     }
 
     fn iter(&self) -> impl Iterator<Item = (PipeId, &Pipe)> {
@@ -77,19 +91,26 @@ impl Pipe {
         }
     }
 
-    fn stats(&self, id: PipeId) -> PeerStats {
-        let Counts { sent, received, send_hwm_hits, recv_hwm_hits, .. } = self.counts;
+    fn stats(&self, id: PipeId, now: Instant) -> PeerStats {
+        let Counts { sent, returned, received, send_hwm_hits, recv_hwm_hits, .. } = self.counts;
+        let peer = self.senders.latest();
         PeerStats {
             pipe: id,
             endpoint: self.state.endpoint().cloned(),
+            address: peer.and_then(|peer| peer.address.clone()),
             routing_id: self.routing_id.clone(),
+            user_id: peer.and_then(|peer| peer.user_id.clone()).map(Into::into),
+            last_error: self.failure.as_ref().map(ToString::to_string),
             connected: self.state.is_connected(),
             ready: self.state.is_ready(),
             outgoing: self.outgoing.tally(),
             under_way: self.under_way(),
             incoming: self.incoming.tally(),
+            outgoing_age: self.outgoing.age(now),
+            incoming_age: self.incoming.age(now),
             held: self.held(),
             sent,
+            returned,
             received,
             send_hwm_hits,
             recv_hwm_hits,

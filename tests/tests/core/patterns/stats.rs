@@ -5,7 +5,7 @@ use core::time::Duration;
 use sansmq_proto::kind::{Dealer, Pair, Pub, Pull, Push, Rep, Req, Router, Sub};
 use sansmq_proto::socket::{DropReason, PeerStats, TrafficCount};
 use sansmq_proto::testing::{Net, NodeId};
-use sansmq_proto::{Event, Options, SendError};
+use sansmq_proto::{Event, NetworkError, Options, SendError};
 use sansmq_tests::{dropped, events, for_seeds, recv_all};
 
 const fn ms(millis: u64) -> Duration {
@@ -323,4 +323,53 @@ fn flush_ends_when_connection_or_peer_is_lost() {
     assert!(net[push].take_peers_changed(), "the waiting call must be woken");
     assert!(net[push].poll_flush(&mut flush));
     assert_eq!(net[push].unsent(), 1);
+}
+
+#[test]
+fn age_of_oldest_message_counts_from_the_first_sample() {
+    let mut net = net();
+    let push = net.socket(Options::<Push>::new());
+    net.connect(push, PLACE);
+    net[push].send("first").unwrap();
+    let sample = |net: &mut Net, node: NodeId| {
+        let now = net.now();
+        net[node].sample_queues(now);
+        let stats = net[node].stats();
+        (stats.outgoing_age, stats.incoming_age)
+    };
+    assert_eq!(sample(&mut net, push), (Duration::ZERO, Duration::ZERO));
+    net.advance(ms(5000));
+    net[push].send("second").unwrap();
+    assert_eq!(sample(&mut net, push), (ms(5000), Duration::ZERO));
+    assert_eq!(peer(&net, push).outgoing_age, ms(5000));
+
+    // Both messages are moved to the PULL, where they wait again.
+    let pull = net.socket(Options::<Pull>::new());
+    net.bind(pull, PLACE);
+    net.advance(Duration::from_mins(1));
+    assert_eq!(sample(&mut net, push), (Duration::ZERO, Duration::ZERO));
+    assert_eq!(sample(&mut net, pull), (Duration::ZERO, Duration::ZERO));
+    net.advance(ms(2000));
+    assert_eq!(sample(&mut net, pull), (Duration::ZERO, ms(2000)));
+    net[pull].recv().unwrap();
+    assert_eq!(sample(&mut net, pull).1, ms(2000), "the second message has waited too");
+    net[pull].recv().unwrap();
+    assert_eq!(sample(&mut net, pull).1, Duration::ZERO);
+}
+
+#[test]
+fn last_error_of_a_peer_is_that_of_its_latest_failure() {
+    let mut net = net();
+    let push = net.socket(Options::<Push>::new());
+    net.connect(push, PLACE);
+    assert_eq!(peer(&net, push).last_error, None);
+    net.advance(ms(1000));
+    let refused = peer(&net, push).last_error.unwrap();
+    assert!(refused.ends_with(&NetworkError::Refused.to_string()), "{refused}");
+    let pull = net.socket(Options::<Pull>::new());
+    net.bind(pull, PLACE);
+    net.advance(Duration::from_mins(1));
+    let stats = peer(&net, push);
+    assert!(stats.ready && stats.last_error == Some(refused), "the text stays after a reconnect");
+    assert_eq!(stats.address, Some(PLACE.parse().unwrap()));
 }

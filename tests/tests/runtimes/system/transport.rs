@@ -21,6 +21,7 @@ fn authenticator_receives_address_behind_dialled_name() {
         pull.connect(format!("tcp://localhost:{port}")).unwrap();
         let peer = pull.wait_connected(1).await.unwrap().remove(0);
         assert_eq!(peer.user_id.as_deref(), Some(&b"127.0.0.1"[..]));
+        assert_eq!(peer.address.as_ref().map(ToString::to_string), Some(format!("tcp://127.0.0.1:{port}")));
     });
 }
 

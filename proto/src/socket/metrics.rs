@@ -1,0 +1,429 @@
+//! [`Metrics`]: the statistics of sockets as `OpenMetrics` text.
+
+use crate::connection::RoundTrip;
+use crate::message::Frame;
+use crate::socket::event::DropReason;
+use crate::socket::id::PipeId;
+use crate::socket::stats::{HeldMemory, PeerStats, SocketStats};
+use crate::socket_type::SocketType;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::fmt::{self, Write};
+use core::time::Duration;
+
+/// Statistics of several sockets as one text in the format `OpenMetrics` 1.0, which Prometheus reads. The text is that of
+/// [`Display`](fmt::Display); this crate has no server.
+///
+/// The names of the metrics begin with `sansmq_`. Metrics of a socket have the labels `socket`, a name that the program
+/// gives, and `type`. Metrics of a peer have a name that begins with `sansmq_peer_`, and also the labels `pipe` (the id of
+/// [`PeerStats::pipe`]) and `endpoint`. `sansmq_peer_info` has further properties of a peer: its address, routing id, user
+/// id, and the error with which its latest connection ended. A routing id or user id that is not printable text is written
+/// as `0x` and hexadecimal digits. Sizes are in bytes, times in seconds.
+///
+/// ```
+/// use sansmq_proto::socket::Metrics;
+/// use sansmq_proto::{Options, Socket, SystemEntropy, kind};
+///
+/// let socket = Socket::new(Options::<kind::Push>::new(), SystemEntropy);
+/// let mut metrics = Metrics::new();
+/// metrics.add("jobs", socket.socket_type(), &socket.stats(), socket.peer_stats());
+/// let text = metrics.to_string();
+/// assert!(text.contains("\nsansmq_accepted_connections_total{socket=\"jobs\",type=\"PUSH\"} 0\n"));
+/// assert!(text.ends_with("\n# EOF\n"));
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Metrics {
+    sockets: Vec<(SocketLabels, SocketStats)>,
+    peers: Vec<(PeerLabels, PeerStats)>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct SocketLabels {
+    socket: String,
+    socket_type: SocketType,
+}
+
+#[derive(Clone, Debug)]
+struct PeerLabels {
+    socket: SocketLabels,
+    pipe: PipeId,
+    endpoint: Option<String>,
+}
+
+impl Metrics {
+    /// Media type of the text, for the HTTP header `Content-Type`.
+    pub const CONTENT_TYPE: &'static str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+    /// Creates a text without sockets.
+    pub const fn new() -> Self {
+        Self { sockets: Vec::new(), peers: Vec::new() }
+    }
+
+    /// Adds a socket with its peers. `name` is the label `socket`; the name may be any text. `peers` can be empty if the
+    /// metrics of single peers are not of interest, for example because a socket has thousands of them.
+    ///
+    /// Sockets of one type should have different names, because the format allows each set of labels only once. The second
+    /// socket with the same name and type is renamed: `-2` is appended to its name, to the next one `-3`.
+    pub fn add(
+        &mut self,
+        name: impl Into<String>,
+        socket_type: SocketType,
+        stats: &SocketStats,
+        peers: impl IntoIterator<Item = PeerStats>,
+    ) {
+        let name = name.into();
+        let mut labels = SocketLabels { socket: name.clone(), socket_type };
+        for number in 2.. {
+            if self.sockets.iter().all(|(known, _)| *known != labels) {
+                break;
+            }
+            labels.socket = alloc::format!("{name}-{number}");
+        }
+        self.peers.extend(peers.into_iter().map(|peer| {
+            let endpoint = peer.endpoint.as_ref().map(ToString::to_string);
+            (PeerLabels { socket: labels.clone(), pipe: peer.pipe, endpoint }, peer)
+        }));
+        self.sockets.push((labels, stats.clone()));
+    }
+}
+
+/// Set of labels of a socket or a peer.
+trait Labels {
+    fn write(&self, label: &mut dyn FnMut(&str, &str) -> fmt::Result) -> fmt::Result;
+}
+
+impl Labels for SocketLabels {
+    fn write(&self, label: &mut dyn FnMut(&str, &str) -> fmt::Result) -> fmt::Result {
+        label("socket", &self.socket)?;
+        label("type", self.socket_type.name())
+    }
+}
+
+impl Labels for PeerLabels {
+    fn write(&self, label: &mut dyn FnMut(&str, &str) -> fmt::Result) -> fmt::Result {
+        self.socket.write(label)?;
+        let PipeId { index, generation } = self.pipe;
+        label("pipe", &alloc::format!("{index}.{generation}"))?;
+        self.endpoint.as_ref().map_or(Ok(()), |endpoint| label("endpoint", endpoint))
+    }
+}
+
+/// Family of metrics, one per name. `T` is the type of the statistics.
+struct Family<T: 'static> {
+    name: &'static str,
+    unit: &'static str,
+    help: &'static str,
+    value: Value<T>,
+}
+
+/// Type of a family, and the function that returns the values of its metrics.
+enum Value<T: 'static> {
+    Gauge(fn(&T) -> u64),
+    Seconds(fn(&T) -> Option<Duration>),
+    Counter(fn(&T) -> u64),
+    /// Gauges, one per value of the label with this name.
+    Gauges(&'static str, fn(&T) -> Vec<(&'static str, u64)>),
+    /// Counters, one per value of the label with this name.
+    Counters(&'static str, fn(&T) -> Vec<(&'static str, u64)>),
+    /// Labels without a value.
+    Info(fn(&T) -> Vec<(&'static str, String)>),
+}
+
+const fn family<T>(name: &'static str, unit: &'static str, help: &'static str, value: Value<T>) -> Family<T> {
+    Family { name, unit, help, value }
+}
+
+impl<T> Family<T> {
+    fn write<L: Labels>(&self, f: &mut fmt::Formatter<'_>, items: &[(L, T)]) -> fmt::Result {
+        if items.is_empty() {
+            return Ok(());
+        }
+        let Self { name, unit, help, value } = self;
+        let (kind, suffix) = match value {
+            Value::Gauge(_) | Value::Seconds(_) | Value::Gauges(..) => ("gauge", ""),
+            Value::Counter(_) | Value::Counters(..) => ("counter", "_total"),
+            Value::Info(_) => ("info", "_info"),
+        };
+        writeln!(f, "# TYPE sansmq_{name} {kind}")?;
+        if !unit.is_empty() {
+            writeln!(f, "# UNIT sansmq_{name} {unit}")?;
+        }
+        writeln!(f, "# HELP sansmq_{name} {help}")?;
+        for (labels, stats) in items {
+            let mut sample = |more: &[(&str, &str)], value: &dyn fmt::Display| {
+                write!(f, "sansmq_{name}{suffix}")?;
+                let mut separator = '{';
+                let mut label = |name: &str, value: &str| {
+                    write!(f, "{separator}{name}=\"")?;
+                    separator = ',';
+                    write_escaped(f, value)?;
+                    f.write_char('"')
+                };
+                labels.write(&mut label)?;
+                more.iter().try_for_each(|(name, value)| label(name, value))?;
+                writeln!(f, "}} {value}")
+            };
+            match value {
+                Value::Gauge(value) | Value::Counter(value) => sample(&[], &value(stats))?,
+                Value::Seconds(value) => {
+                    value(stats).map_or(Ok(()), |duration| sample(&[], &duration.as_secs_f64()))?;
+                }
+                Value::Gauges(label, values) | Value::Counters(label, values) => {
+                    values(stats).iter().try_for_each(|(name, value)| sample(&[(label, name)], value))?;
+                }
+                Value::Info(properties) => {
+                    let properties = properties(stats);
+                    let more: Vec<_> = properties.iter().map(|(name, value)| (*name, value.as_str())).collect();
+                    sample(&more, &1)?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn write_escaped(f: &mut fmt::Formatter<'_>, value: &str) -> fmt::Result {
+    value.chars().try_for_each(|character| match character {
+        '\\' => f.write_str("\\\\"),
+        '"' => f.write_str("\\\""),
+        '\n' => f.write_str("\\n"),
+        other => f.write_char(other),
+    })
+}
+
+/// Returns the bytes as text if they are printable, otherwise as hexadecimal digits.
+fn printable(bytes: &Frame) -> String {
+    match core::str::from_utf8(bytes) {
+        Ok(text) if !text.chars().any(char::is_control) => text.into(),
+        Ok(_) | Err(_) => {
+            let mut text = String::from("0x");
+            for byte in bytes.iter() {
+                let _ = write!(text, "{byte:02x}");
+            }
+            text
+        }
+    }
+}
+
+fn held(held: &HeldMemory) -> Vec<(&'static str, u64)> {
+    let HeldMemory { outgoing, incoming, connections, subscriptions } = *held;
+    [("outgoing", outgoing), ("incoming", incoming), ("connections", connections), ("subscriptions", subscriptions)]
+        .into()
+}
+
+fn limits(stats: &SocketStats) -> Vec<(&'static str, u64)> {
+    let limits = &stats.limits;
+    let all = [
+        ("send_hwm_bytes", limits.send_hwm_bytes),
+        ("recv_hwm_bytes", limits.recv_hwm_bytes),
+        ("max_handshake_bytes", limits.max_handshake_bytes),
+        ("memory_budget", limits.memory_budget),
+    ];
+    all.into_iter().filter(|&(_, limit)| limit > 0).collect()
+}
+
+const fn reason_name(reason: DropReason) -> &'static str {
+    match reason {
+        DropReason::Unroutable => "unroutable",
+        DropReason::PeerFull => "peer_full",
+        DropReason::PeerGone => "peer_gone",
+        DropReason::MissingDelimiter => "missing_delimiter",
+        DropReason::UnexpectedReply => "unexpected_reply",
+        DropReason::Unexpected => "unexpected",
+        DropReason::Multipart => "multipart",
+        DropReason::Undelivered => "undelivered",
+    }
+}
+
+fn properties(peer: &PeerStats) -> Vec<(&'static str, String)> {
+    let of_peer = [
+        ("address", peer.address.as_ref().map(ToString::to_string)),
+        ("routing_id", Some(&peer.routing_id).filter(|id| !id.is_empty()).map(printable)),
+        ("user_id", peer.user_id.as_ref().map(printable)),
+        ("last_error", peer.last_error.clone()),
+    ];
+    of_peer.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+}
+
+const SOCKET_FAMILIES: &[Family<SocketStats>] = &[
+    family("peers", "", "Peers, connected or not.", Value::Gauge(|s| s.peers as u64)),
+    family("ready_peers", "", "Peers with a finished handshake.", Value::Gauge(|s| s.ready_peers as u64)),
+    family("outgoing_messages", "messages", "Messages in outgoing queues.", Value::Gauge(|s| s.outgoing.messages)),
+    family("outgoing_bytes", "bytes", "Size of the messages in outgoing queues.", Value::Gauge(|s| s.outgoing.bytes)),
+    family(
+        "outgoing_age_seconds",
+        "seconds",
+        "Age of the oldest message in outgoing queues, at least.",
+        Value::Seconds(|s| Some(s.outgoing_age)),
+    ),
+    family(
+        "under_way_messages",
+        "messages",
+        "Messages that connections have not completely written yet.",
+        Value::Gauge(|s| s.under_way),
+    ),
+    family("incoming_messages", "messages", "Messages in incoming queues.", Value::Gauge(|s| s.incoming.messages)),
+    family("incoming_bytes", "bytes", "Size of the messages in incoming queues.", Value::Gauge(|s| s.incoming.bytes)),
+    family(
+        "incoming_age_seconds",
+        "seconds",
+        "Age of the oldest message in incoming queues, at least.",
+        Value::Seconds(|s| Some(s.incoming_age)),
+    ),
+    family("held_bytes", "bytes", "Memory that the socket holds, by use.", Value::Gauges("use", |s| held(&s.held))),
+    family("handshake_bytes", "bytes", "Memory of unfinished handshakes.", Value::Gauge(|s| s.handshake_bytes)),
+    family("limit_bytes", "bytes", "Limits on memory; absent if there is no limit.", Value::Gauges("limit", limits)),
+    family(
+        "sent_messages",
+        "messages",
+        "Messages given to connections; includes returned messages.",
+        Value::Counter(|s| s.sent.messages + s.returned.messages),
+    ),
+    family(
+        "sent_bytes",
+        "bytes",
+        "Size of the messages given to connections; includes returned messages.",
+        Value::Counter(|s| s.sent.bytes + s.returned.bytes),
+    ),
+    family(
+        "returned_messages",
+        "messages",
+        "Messages that lost connections had not begun to send.",
+        Value::Counter(|s| s.returned.messages),
+    ),
+    family("received_messages", "messages", "Received messages.", Value::Counter(|s| s.received.messages)),
+    family("received_bytes", "bytes", "Size of the received messages.", Value::Counter(|s| s.received.bytes)),
+    family(
+        "dropped_messages",
+        "messages",
+        "Dropped messages, by reason; absent for reasons that have not occurred.",
+        Value::Counters("reason", |s| s.dropped.iter().map(|(reason, number)| (reason_name(reason), number)).collect()),
+    ),
+    family("full_sends", "", "Attempts to send that found no room.", Value::Counter(|s| s.full_sends)),
+    family("send_hwm_hits", "", "Times that an outgoing queue became full.", Value::Counter(|s| s.send_hwm_hits)),
+    family("recv_hwm_hits", "", "Times that an incoming queue became full.", Value::Counter(|s| s.recv_hwm_hits)),
+    family("accepted_connections", "connections", "Accepted connections.", Value::Counter(|s| s.accepted)),
+    family(
+        "dialled_connections",
+        "connections",
+        "Connection attempts that succeeded, including reconnects.",
+        Value::Counter(|s| s.dialled),
+    ),
+    family("reconnects", "", "Connection attempts that succeeded again.", Value::Counter(|s| s.reconnects)),
+    family("failed_dials", "", "Connection attempts that failed.", Value::Counter(|s| s.failed_dials)),
+    family(
+        "failed_handshakes",
+        "",
+        "Connections that ended before their handshake was finished.",
+        Value::Counter(|s| s.failed_handshakes),
+    ),
+    family("ended_connections", "connections", "Connections that ended.", Value::Counter(|s| s.ended)),
+];
+
+const PEER_FAMILIES: &[Family<PeerStats>] = &[
+    family("peer", "", "Properties of the peer.", Value::Info(properties)),
+    family("peer_ready", "", "1 if the handshake with the peer is finished.", Value::Gauge(|p| u64::from(p.ready))),
+    family(
+        "peer_outgoing_messages",
+        "messages",
+        "Messages that wait to be sent to the peer.",
+        Value::Gauge(|p| p.outgoing.messages),
+    ),
+    family(
+        "peer_outgoing_bytes",
+        "bytes",
+        "Size of the messages that wait to be sent to the peer.",
+        Value::Gauge(|p| p.outgoing.bytes),
+    ),
+    family(
+        "peer_outgoing_age_seconds",
+        "seconds",
+        "Age of the oldest message that waits to be sent to the peer, at least.",
+        Value::Seconds(|p| Some(p.outgoing_age)),
+    ),
+    family(
+        "peer_under_way_messages",
+        "messages",
+        "Messages that the connection to the peer has not completely written yet.",
+        Value::Gauge(|p| p.under_way),
+    ),
+    family(
+        "peer_incoming_messages",
+        "messages",
+        "Messages of the peer that wait for the application.",
+        Value::Gauge(|p| p.incoming.messages),
+    ),
+    family(
+        "peer_incoming_bytes",
+        "bytes",
+        "Size of the messages of the peer that wait for the application.",
+        Value::Gauge(|p| p.incoming.bytes),
+    ),
+    family(
+        "peer_incoming_age_seconds",
+        "seconds",
+        "Age of the oldest message of the peer that waits for the application, at least.",
+        Value::Seconds(|p| Some(p.incoming_age)),
+    ),
+    family("peer_held_bytes", "bytes", "Memory that the peer holds, by use.", Value::Gauges("use", |p| held(&p.held))),
+    family(
+        "peer_sent_messages",
+        "messages",
+        "Messages given to connections to the peer; includes returned messages.",
+        Value::Counter(|p| p.sent.messages + p.returned.messages),
+    ),
+    family(
+        "peer_sent_bytes",
+        "bytes",
+        "Size of the messages given to connections to the peer; includes returned messages.",
+        Value::Counter(|p| p.sent.bytes + p.returned.bytes),
+    ),
+    family(
+        "peer_returned_messages",
+        "messages",
+        "Messages that lost connections to the peer had not begun to send.",
+        Value::Counter(|p| p.returned.messages),
+    ),
+    family(
+        "peer_received_messages",
+        "messages",
+        "Messages received from the peer.",
+        Value::Counter(|p| p.received.messages),
+    ),
+    family(
+        "peer_received_bytes",
+        "bytes",
+        "Size of the messages received from the peer.",
+        Value::Counter(|p| p.received.bytes),
+    ),
+    family(
+        "peer_send_hwm_hits",
+        "",
+        "Times that the outgoing queue of the peer became full.",
+        Value::Counter(|p| p.send_hwm_hits),
+    ),
+    family(
+        "peer_recv_hwm_hits",
+        "",
+        "Times that the incoming queue of the peer became full.",
+        Value::Counter(|p| p.recv_hwm_hits),
+    ),
+    family("peer_reconnects", "", "Connection attempts that succeeded again.", Value::Counter(|p| p.reconnects)),
+    family(
+        "peer_round_trip_seconds",
+        "seconds",
+        "Latest round trip of a heartbeat; absent before the first.",
+        Value::Seconds(|p| p.round_trip.map(|RoundTrip { last, .. }| last)),
+    ),
+];
+
+impl fmt::Display for Metrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        SOCKET_FAMILIES.iter().try_for_each(|family| family.write(f, &self.sockets))?;
+        PEER_FAMILIES.iter().try_for_each(|family| family.write(f, &self.peers))?;
+        f.write_str("# EOF\n")
+    }
+}
+
+#[cfg(test)]
+mod tests;
