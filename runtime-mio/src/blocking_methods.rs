@@ -41,6 +41,25 @@ macro_rules! blocking_methods {
             self.0.bind(endpoint)
         }
 
+        /// Binds to an endpoint as [`bind`](Self::bind) does, and blocks for at most `timeout`. Only a listener of this process
+        /// at the same address that is still being closed makes the call wait.
+        ///
+        /// # Errors
+        /// [`BindError`](sansmq_proto::socket::BindError); [`TimedOut`](sansmq_proto::socket::BindError::TimedOut) when
+        /// `timeout` expires. The socket then becomes bound later, unless [`unbind`](Self::unbind) is called with the same
+        /// endpoint.
+        pub fn bind_timeout<E>(
+            &self,
+            endpoint: E,
+            timeout: core::time::Duration,
+        ) -> Result<proto::Endpoint, proto::socket::BindError>
+        where
+            E: TryInto<proto::Endpoint>,
+            proto::address::ParseEndpointError: From<E::Error>,
+        {
+            self.0.bind_timeout(endpoint, timeout)
+        }
+
         sansmq_runtime::socket_methods! { connect }
 
         /// Connects to an endpoint as [`connect`](Self::connect) does, and blocks until the handshake with the peer is
@@ -91,6 +110,13 @@ macro_rules! blocking_methods {
             self.0.send_timeout(message, timeout)
         }
 
+        /// Blocks until every message that was sent before this call is handed to the operating system, or was dropped.
+        /// Returns false if a [signal](Socket#signals) interrupts the call, and false at once in a [forked](Socket#fork)
+        /// child. The peers may not have received these messages yet.
+        pub fn flush(&self) -> bool {
+            self.0.flush()
+        }
+
         /// Blocks until every message that was sent before this call is handed to the operating system, or was dropped, for
         /// at most `timeout`. Returns false if `timeout` expires first, and false at once in a [forked](Socket#fork)
         /// child. The peers may not have received these messages yet.
@@ -126,6 +152,18 @@ macro_rules! blocking_methods {
         /// [`RecvError`](sansmq_proto::RecvError); never [`Empty`](sansmq_proto::RecvError::Empty).
         pub fn recv_from(&self) -> Result<(proto::Message, std::sync::Arc<proto::connection::Peer>), proto::RecvError> {
             self.0.recv_from()
+        }
+
+        /// Receives the next message with its sender as [`recv_from`](Self::recv_from) does. Blocks for at most `timeout`.
+        ///
+        /// # Errors
+        /// [`RecvError`](sansmq_proto::RecvError): [`TimedOut`](sansmq_proto::RecvError::TimedOut) when `timeout` expires,
+        /// with the reason of each failing dial.
+        pub fn recv_from_timeout(
+            &self,
+            timeout: core::time::Duration,
+        ) -> Result<(proto::Message, std::sync::Arc<proto::connection::Peer>), proto::RecvError> {
+            self.0.recv_from_timeout(timeout)
         }
 
         sansmq_runtime::socket_methods! { try_recv_from }
@@ -207,6 +245,23 @@ macro_rules! blocking_methods {
             proto::address::ParseEndpointError: From<E::Error>,
         {
             self.0.unbind(endpoint)
+        }
+
+        /// Stops listening at `endpoint` as [`unbind`](Self::unbind) does, and blocks for at most `timeout`.
+        ///
+        /// # Errors
+        /// [`UnbindError`](sansmq_proto::socket::UnbindError); [`TimedOut`](sansmq_proto::socket::UnbindError::TimedOut) when
+        /// `timeout` expires. The listener then continues to close.
+        pub fn unbind_timeout<E>(
+            &self,
+            endpoint: E,
+            timeout: core::time::Duration,
+        ) -> Result<(), proto::socket::UnbindError>
+        where
+            E: TryInto<proto::Endpoint>,
+            proto::address::ParseEndpointError: From<E::Error>,
+        {
+            self.0.unbind_timeout(endpoint, timeout)
         }
 
         sansmq_runtime::socket_methods! { disconnect }

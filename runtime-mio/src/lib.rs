@@ -32,6 +32,7 @@ mod inbox;
 mod mio_runtime;
 mod net;
 mod park;
+mod parker;
 #[cfg(unix)]
 mod poller;
 mod proxy;
@@ -52,7 +53,7 @@ pub use sansmq_runtime as runtime;
 pub use event_loop::EventLoop;
 #[cfg(unix)]
 pub use poller::{PollItem, poll};
-pub use proxy::{proxy, run_proxy};
+pub use proxy::{proxy, run_proxy, run_proxy_timeout};
 pub use reactor::{Reactor, Remote};
 pub use socket::{Events, Socket};
 

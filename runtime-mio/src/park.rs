@@ -1,24 +1,10 @@
 //! [`wait`]: blocks a thread until a future is ready.
 
+use crate::parker::{Parker, Unparked};
 use core::pin::pin;
-use core::task::{Context, Poll, Waker};
+use core::task::{Context, Poll};
 use core::time::Duration;
-use std::sync::Arc;
-use std::task::Wake;
-use std::thread::{self, Thread};
 use std::time::Instant;
-
-struct Unpark(Thread);
-
-impl Wake for Unpark {
-    fn wake(self: Arc<Self>) {
-        self.0.unpark();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        self.0.unpark();
-    }
-}
 
 /// Reason why a wait has ended before its future was ready.
 #[derive(Clone, Copy, Debug)]
@@ -28,10 +14,12 @@ pub(crate) enum Unready {
     /// The current process is a forked child of the process that runs the tasks of the socket, so the future would never
     /// be ready.
     Inherited,
+    /// A signal handler without `SA_RESTART` ran in this thread.
+    Interrupted,
 }
 
-/// Blocks the current thread until `future` is ready, but at most for `timeout` (`None`: no limit). Does not block if
-/// `is_inherited` returns true.
+/// Blocks the current thread until `future` is ready, but at most for `timeout` (`None`: no limit), or until a signal
+/// interrupts the thread. Does not block if `is_inherited` returns true.
 ///
 /// # Errors
 /// [`Unready`].
@@ -40,44 +28,66 @@ pub(crate) fn wait<F: Future>(
     timeout: Option<Duration>,
     is_inherited: impl Fn() -> bool,
 ) -> Result<F::Output, Unready> {
-    thread_local! {
-        static WAKER: Waker = Waker::from(Arc::new(Unpark(thread::current())));
-    }
-    WAKER.with(|waker| wait_with(waker, future, timeout, is_inherited))
+    PARKER.with(|parker| wait_with(parker, future, timeout, is_inherited, Signals::Return))
 }
 
-/// Blocks like [`wait`]. Also works while the local variables of the thread are being dropped.
+/// Blocks the current thread until `future` is ready, and returns the output of the future. Signals do not end the wait. The
+/// caller must have checked that the socket is not inherited.
+pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
+    let waited = PARKER.with(|parker| wait_with(parker, future, None, || false, Signals::Ignore));
+    waited.expect("without a timeout, the wait returns the output")
+}
+
+/// Blocks until `future` is ready, but at most for `timeout`. Also works while the local variables of the thread are being
+/// dropped.
 pub(crate) fn wait_at_exit(future: impl Future<Output = ()>, timeout: Option<Duration>) {
     // The guard waits for no inherited sockets.
-    let _ = wait_with(&Waker::from(Arc::new(Unpark(thread::current()))), future, timeout, || false);
+    let _ = wait_with(&Parker::new(), future, timeout, || false, Signals::Ignore);
+}
+
+thread_local! {
+    static PARKER: Parker = Parker::new();
+}
+
+/// Effect of a signal on a wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Signals {
+    Return,
+    Ignore,
 }
 
 fn wait_with<F: Future>(
-    waker: &Waker,
+    parker: &Parker,
     future: F,
     timeout: Option<Duration>,
     is_inherited: impl Fn() -> bool,
+    signals: Signals,
 ) -> Result<F::Output, Unready> {
     let deadline = timeout.and_then(|timeout| Some((timeout, Instant::now().checked_add(timeout)?)));
     let mut future = pin!(future);
-    let mut cx = Context::from_waker(waker);
+    let mut cx = Context::from_waker(parker.waker());
+    let mut unparked = Unparked::Woken;
     loop {
+        // Also after a signal: a result that is ready is returned rather than the error.
         if let Poll::Ready(output) = future.as_mut().poll(&mut cx) {
             return Ok(output);
+        }
+        if unparked == Unparked::Interrupted && signals == Signals::Return {
+            return Err(Unready::Interrupted);
         }
         // Only before the thread blocks: the check is a system call.
         if is_inherited() {
             return Err(Unready::Inherited);
         }
-        match deadline {
-            None => thread::park(),
+        unparked = match deadline {
+            None => parker.park(None),
             Some((timeout, deadline)) => {
                 let left = deadline.saturating_duration_since(Instant::now());
                 if left.is_zero() {
                     return Err(Unready::TimedOut(timeout));
                 }
-                thread::park_timeout(left);
+                parker.park(Some(left))
             }
-        }
+        };
     }
 }

@@ -108,7 +108,9 @@ impl<'a> PollItem<'a> {
 /// # Errors
 /// The `poll` of the operating system failed. Also if the process has no free file descriptors for the first `poll` of
 /// the current thread, which creates a pair of streams. In a forked child, an error with [`RecvError::Forked`] inside
-/// if no item is ready and the tasks of a socket run in the parent.
+/// if no item is ready and the tasks of a socket run in the parent. An error of the kind
+/// [`Interrupted`](io::ErrorKind::Interrupted) if a signal handler ran in this thread, with or without `SA_RESTART`
+/// (`EINTR`); see [`Socket`](crate::Socket#signals).
 #[doc(alias("zmq_poll", "zmq_poller_new", "zmq_poller_add", "zmq_poller_wait", "zmq_poller_wait_all"))]
 #[doc(alias("zmq_poller_add_fd", "Poller", "zpoller"))]
 pub fn poll(items: &mut [PollItem<'_>], timeout: Option<Duration>) -> io::Result<usize> {
@@ -131,7 +133,14 @@ pub fn poll(items: &mut [PollItem<'_>], timeout: Option<Duration>) -> io::Result
             let found = items.iter().any(|item| item.ready);
             let inherited = !found && items.iter().any(PollItem::is_inherited);
             let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-            wait(items, read_end, if found || inherited { Some(Duration::ZERO) } else { left })?;
+            let waited = wait(items, read_end, if found || inherited { Some(Duration::ZERO) } else { left });
+            let interrupted = match waited {
+                Err(Errno::INTR) => true,
+                waited => {
+                    waited?;
+                    false
+                }
+            };
             let count = items.iter().filter(|item| item.ready).count();
             if count > 0 || left.is_some_and(|left| left.is_zero()) {
                 return Ok(count);
@@ -139,23 +148,23 @@ pub fn poll(items: &mut [PollItem<'_>], timeout: Option<Duration>) -> io::Result
             if inherited {
                 return Err(io::Error::other(RecvError::Forked));
             }
+            if interrupted {
+                return Err(io::Error::new(io::ErrorKind::Interrupted, RecvError::Interrupted));
+            }
         }
     })
 }
 
 /// Waits until a file descriptor of `items` is ready, or a wake-up arrives at `read_end`, at most for `timeout`
 /// (`None`: no limit). Sets the readiness of the items with file descriptors.
-fn wait(items: &mut [PollItem<'_>], read_end: &UnixStream, timeout: Option<Duration>) -> io::Result<()> {
+fn wait(items: &mut [PollItem<'_>], read_end: &UnixStream, timeout: Option<Duration>) -> rustix::io::Result<()> {
     let descriptors = items.iter().filter_map(|item| match &item.source {
         Source::Descriptor(descriptor, flags) => Some(PollFd::from_borrowed_fd(*descriptor, *flags)),
         Source::Socket(..) => None,
     });
     let mut polled: Vec<_> = descriptors.chain([PollFd::new(read_end, PollFlags::IN)]).collect();
     let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
-    match rustix::event::poll(&mut polled, timeout.as_ref()) {
-        Ok(_) | Err(Errno::INTR) => {}
-        Err(error) => return Err(error.into()),
-    }
+    rustix::event::poll(&mut polled, timeout.as_ref())?;
     let mut found = polled.iter().map(|polled| !polled.revents().is_empty()).collect::<Vec<_>>().into_iter();
     for item in items.iter_mut().filter(|item| matches!(item.source, Source::Descriptor(..))) {
         item.ready = found.next().unwrap_or_default();

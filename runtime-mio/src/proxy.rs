@@ -1,6 +1,7 @@
 //! [`proxy()`] and [`run_proxy`]: run a proxy in the current thread.
 
-use crate::socket::block_on;
+use crate::park::{Unready, wait};
+use core::time::Duration;
 use sansmq_proto::kind::Kind;
 use sansmq_runtime::{Handle, Proxy, ProxyError, ProxyStatistics};
 
@@ -51,8 +52,27 @@ pub fn proxy<F: Kind, B: Kind>(
 /// [`ProxyError`]; [`ProxyError::Forked`] if a socket of the proxy was created before a fork.
 #[doc(alias("zmq_proxy_steerable"))]
 pub fn run_proxy(proxy: &mut Proxy) -> Result<ProxyStatistics, ProxyError> {
+    run_until(proxy, None)
+}
+
+/// Runs a proxy in the current thread as [`run_proxy`] does, for at most `timeout`. Run the proxy again to continue.
+///
+/// # Errors
+/// [`ProxyError`]; [`ProxyError::TimedOut`] when the timeout expires, [`ProxyError::Interrupted`] after a
+/// [signal](crate::Socket#signals).
+pub fn run_proxy_timeout(proxy: &mut Proxy, timeout: Duration) -> Result<ProxyStatistics, ProxyError> {
+    run_until(proxy, Some(timeout))
+}
+
+fn run_until(proxy: &mut Proxy, timeout: Option<Duration>) -> Result<ProxyStatistics, ProxyError> {
     if proxy.is_inherited() {
         return Err(ProxyError::Forked);
     }
-    block_on(proxy.run())
+    wait(proxy.run(), timeout, || false).unwrap_or_else(|unready| {
+        Err(match unready {
+            Unready::TimedOut(after) => ProxyError::TimedOut { after },
+            Unready::Inherited => ProxyError::Forked,
+            Unready::Interrupted => ProxyError::Interrupted,
+        })
+    })
 }

@@ -2,7 +2,7 @@
 
 use crate::event_loop::EventLoop;
 use crate::exit::ExitWait;
-use crate::park::{Unready, wait};
+use crate::park::{Unready, block_on, wait};
 use crate::reactor::Remote;
 use core::fmt;
 use core::time::Duration;
@@ -10,7 +10,7 @@ use sansmq_os::{BindListener, StdListener};
 use sansmq_proto::address::ParseEndpointError;
 use sansmq_proto::connection::Peer;
 use sansmq_proto::kind::{Any, Kind, Receives, Sends, Typed};
-use sansmq_proto::socket::{BindError, ConnectError, UnbindError};
+use sansmq_proto::socket::{BindError, ConnectError, FailingDials, UnbindError};
 use sansmq_proto::{Endpoint, Event, Message, Options, RecvError, SendError};
 use sansmq_runtime::{Closed, Context, Handle, Monitor, PerProcess, StartError};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -48,6 +48,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 ///
 /// As in any program with several threads, a lock that another thread holds during the fork stays locked in the child.
 /// Fork while no other thread uses the sockets and no messages are under way.
+///
+/// # Signals
+///
+/// On Linux and Android, a signal interrupts a blocked call as it interrupts a system call: after a handler that was installed
+/// without `SA_RESTART` has run in the thread of the call, the call returns the variant `Interrupted` of its error, such as
+/// [`RecvError::Interrupted`]. No message is lost. So Ctrl-C works in a host language such as Python or Lua: their handlers
+/// have no `SA_RESTART`. The crates that install handlers in Rust programs, such as `ctrlc`, `signal-hook` and `tokio`, set
+/// `SA_RESTART`, and their handlers do not interrupt a call, with two exceptions: [`poll`](crate::poll) is interrupted by
+/// every handler, and before Linux 5.16 so are calls with a timeout. A signal that is handled just before the call blocks does
+/// not interrupt the call. [`close`](Self::close) and drops are not interrupted, but end after `linger`; [`flush`](Self::flush)
+/// and [`wait_subscribed`](Self::wait_subscribed), which have no error, return false.
 ///
 /// ```
 /// use sansmq_mio::{RepSocket, ReqSocket};
@@ -202,10 +213,34 @@ impl<T: Kind> Socket<T> {
         E: TryInto<Endpoint>,
         ParseEndpointError: From<E::Error>,
     {
+        self.bind_until(endpoint.try_into().map_err(ParseEndpointError::from)?, None)
+    }
+
+    /// Binds to an endpoint as [`bind`](Self::bind) does, and blocks for at most `timeout`. Only a listener of this process at
+    /// the same address that is still being closed makes the call wait.
+    ///
+    /// # Errors
+    /// [`BindError`]; [`BindError::TimedOut`] when the timeout expires. The socket then becomes bound later, unless
+    /// [`unbind`](Self::unbind) is called with the same endpoint.
+    pub fn bind_timeout<E>(&self, endpoint: E, timeout: Duration) -> Result<Endpoint, BindError>
+    where
+        E: TryInto<Endpoint>,
+        ParseEndpointError: From<E::Error>,
+    {
+        self.bind_until(endpoint.try_into().map_err(ParseEndpointError::from)?, Some(timeout))
+    }
+
+    fn bind_until(&self, endpoint: Endpoint, timeout: Option<Duration>) -> Result<Endpoint, BindError> {
         if self.is_inherited() {
             return Err(BindError::Forked);
         }
-        block_on(self.handle.bind(endpoint))
+        wait(self.handle.bind(endpoint.clone()), timeout, || false).unwrap_or_else(|unready| {
+            Err(match unready {
+                Unready::TimedOut(after) => BindError::TimedOut { endpoint, after },
+                Unready::Inherited => BindError::Forked,
+                Unready::Interrupted => BindError::Interrupted,
+            })
+        })
     }
 
     /// Takes over a listener that is already open, and accepts connections from it. Returns the endpoint of the
@@ -247,10 +282,32 @@ impl<T: Kind> Socket<T> {
         E: TryInto<Endpoint>,
         ParseEndpointError: From<E::Error>,
     {
+        self.unbind_until(endpoint.try_into().map_err(ParseEndpointError::from)?, None)
+    }
+
+    /// Stops listening at an endpoint as [`unbind`](Self::unbind) does, and blocks for at most `timeout`.
+    ///
+    /// # Errors
+    /// [`UnbindError`]; [`UnbindError::TimedOut`] when the timeout expires. The listener then continues to close.
+    pub fn unbind_timeout<E>(&self, endpoint: E, timeout: Duration) -> Result<(), UnbindError>
+    where
+        E: TryInto<Endpoint>,
+        ParseEndpointError: From<E::Error>,
+    {
+        self.unbind_until(endpoint.try_into().map_err(ParseEndpointError::from)?, Some(timeout))
+    }
+
+    fn unbind_until(&self, endpoint: Endpoint, timeout: Option<Duration>) -> Result<(), UnbindError> {
         if self.is_inherited() {
             return Err(UnbindError::Forked);
         }
-        block_on(self.handle.unbind(endpoint))
+        wait(self.handle.unbind(endpoint.clone()), timeout, || false).unwrap_or_else(|unready| {
+            Err(match unready {
+                Unready::TimedOut(after) => UnbindError::TimedOut { endpoint, after },
+                Unready::Inherited => UnbindError::Forked,
+                Unready::Interrupted => UnbindError::Interrupted,
+            })
+        })
     }
 
     /// Closes every connection made by `connect` to an endpoint, and stops reconnecting. Returns at once; queued
@@ -296,12 +353,6 @@ impl<T: Kind> Socket<T> {
     }
 }
 
-/// Blocks the current thread until `future` is ready, and returns the output of the future. The caller must have checked
-/// that the socket is not inherited.
-pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
-    wait(future, None, || false).expect("without a timeout, `wait` returns the output")
-}
-
 impl<T: Kind> Socket<T> {
     /// Sends a message. Blocks while there is no peer, or while the high-water mark of every peer is reached.
     ///
@@ -340,6 +391,7 @@ impl<T: Kind> Socket<T> {
             Err(match unready {
                 Unready::TimedOut(after) => SendError::TimedOut { message, after, failing: self.failing_dials() },
                 Unready::Inherited => SendError::Forked(message),
+                Unready::Interrupted => SendError::Interrupted(message),
             })
         })
     }
@@ -354,6 +406,15 @@ impl<T: Kind> Socket<T> {
         T: Sends,
     {
         self.handle.try_send(message)
+    }
+
+    /// Blocks until every message that was sent before this call is handed to the operating system. Returns false if a
+    /// [signal](Self#signals) interrupts the call, and false at once in a [forked](Self#fork) child. See [`Handle::flush`].
+    pub fn flush(&self) -> bool
+    where
+        T: Sends,
+    {
+        wait(self.handle.flush(), None, || self.is_inherited()).is_ok()
     }
 
     /// Blocks until every message that was sent before this call is handed to the operating system, at most for
@@ -400,6 +461,7 @@ impl<T: Kind> Socket<T> {
             Err(match unready {
                 Unready::TimedOut(after) => RecvError::TimedOut { after, failing: self.failing_dials() },
                 Unready::Inherited => RecvError::Forked,
+                Unready::Interrupted => RecvError::Interrupted,
             })
         })
     }
@@ -415,6 +477,17 @@ impl<T: Kind> Socket<T> {
         T: Receives,
     {
         self.received(wait(self.handle.recv_from(), None, || self.is_inherited()))
+    }
+
+    /// Receives the next message with its sender as [`recv_from`](Self::recv_from) does. Blocks at most for `timeout`.
+    ///
+    /// # Errors
+    /// [`RecvError`]; [`RecvError::TimedOut`] when the timeout expires.
+    pub fn recv_from_timeout(&self, timeout: Duration) -> Result<(Message, Arc<Peer>), RecvError>
+    where
+        T: Receives,
+    {
+        self.received(wait(self.handle.recv_from(), Some(timeout), || self.is_inherited()))
     }
 
     /// Receives the next message without blocking, and returns it with its sender; see [`recv_from`](Self::recv_from).
@@ -484,16 +557,51 @@ impl<T: Kind> fmt::Debug for Socket<T> {
 }
 
 /// Iterator over the events of a socket; see [`Socket::monitor`]. Blocks until the next event, and ends when the socket
-/// is closed. In a [forked](Socket#fork) child it ends after the events that were emitted before the fork.
+/// is closed. In a [forked](Socket#fork) child it ends after the events that were emitted before the fork. Signals do not end
+/// the iterator.
 #[doc(alias("zmonitor", "recv_monitor_message"))]
 #[derive(Debug)]
 pub struct Events(Monitor);
+
+impl Events {
+    /// Returns the next event. Blocks while there is none.
+    ///
+    /// # Errors
+    /// [`RecvError::Closed`] after the last event of a closed socket. [`RecvError::Interrupted`] and [`RecvError::Forked`] as
+    /// for messages.
+    pub fn recv(&mut self) -> Result<Event, RecvError> {
+        self.recv_until(None)
+    }
+
+    /// Returns the next event. Blocks at most for `timeout`.
+    ///
+    /// # Errors
+    /// [`RecvError::TimedOut`] when the timeout expires; otherwise the errors of [`recv`](Self::recv).
+    pub fn recv_timeout(&mut self, timeout: Duration) -> Result<Event, RecvError> {
+        self.recv_until(Some(timeout))
+    }
+
+    fn recv_until(&mut self, timeout: Option<Duration>) -> Result<Event, RecvError> {
+        let is_inherited = self.0.is_inherited();
+        match wait(self.0.next(), timeout, || is_inherited) {
+            Ok(Some(event)) => Ok(event),
+            Ok(None) => Err(RecvError::Closed),
+            Err(Unready::TimedOut(after)) => Err(RecvError::TimedOut { after, failing: FailingDials::default() }),
+            Err(Unready::Inherited) => Err(RecvError::Forked),
+            Err(Unready::Interrupted) => Err(RecvError::Interrupted),
+        }
+    }
+}
 
 impl Iterator for Events {
     type Item = Event;
 
     fn next(&mut self) -> Option<Event> {
-        let is_inherited = self.0.is_inherited();
-        wait(self.0.next(), None, || is_inherited).ok().flatten()
+        loop {
+            match self.recv() {
+                Err(RecvError::Interrupted) => {}
+                result => return result.ok(),
+            }
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! Methods of blocking sockets for subscriptions, groups and routing ids, and methods that wait for peers or subscribers.
 
 use crate::park::{Unready, wait};
-use crate::socket::{Socket, block_on};
+use crate::socket::Socket;
 use core::time::Duration;
 use sansmq_proto::address::ParseEndpointError;
 use sansmq_proto::connection::Peer;
@@ -120,8 +120,8 @@ impl<T: Kind> Socket<T> {
     }
 
     /// Blocks until a message with this topic or group would be sent to at least `peers` peers. Returns false if
-    /// `timeout` expires (`None`: no timeout). Returns true at once if the socket is closed, and false at once in a
-    /// [forked](Socket#fork) child.
+    /// `timeout` expires (`None`: no timeout) or a [signal](Socket#signals) interrupts the call. Returns true at once if the
+    /// socket is closed, and false at once in a [forked](Socket#fork) child.
     pub fn wait_subscribed(&self, topic: impl AsRef<[u8]>, peers: usize, timeout: impl Into<Option<Duration>>) -> bool
     where
         T: Publishes,
@@ -166,6 +166,7 @@ impl<T: Kind> Socket<T> {
             Err(match unready {
                 Unready::TimedOut(after) => WaitError::TimedOut { after, failing: self.failing_dials() },
                 Unready::Inherited => WaitError::Forked,
+                Unready::Interrupted => WaitError::Interrupted,
             })
         })
     }
@@ -183,6 +184,7 @@ impl<T: Kind> Socket<T> {
         if self.is_inherited() {
             return Err(WaitError::Forked);
         }
-        block_on(self.handle().connect_and_wait(endpoint, timeout))
+        let connected = self.handle().connect_and_wait(endpoint, timeout);
+        wait(connected, None, || false).unwrap_or(Err(WaitError::Interrupted))
     }
 }

@@ -9,6 +9,7 @@ use crate::waiters::WaiterKey;
 use core::fmt;
 use core::future::poll_fn;
 use core::task::{Context, Poll};
+use core::time::Duration;
 #[cfg(doc)]
 use sansmq_proto::RecvError;
 use sansmq_proto::kind::{Kind, Receives, Sends};
@@ -78,6 +79,15 @@ pub enum ProxyError {
     /// calls.
     #[error("{}", sansmq_proto::RecvError::Forked)]
     Forked,
+    /// The time-out of a blocking run expired. No message is lost. Run the proxy again to continue.
+    #[error("the proxy has run for the time-out of {after:?}; run it again to continue")]
+    TimedOut {
+        /// Time-out of the call.
+        after: Duration,
+    },
+    /// A signal interrupted a blocking call; see [`RecvError::Interrupted`]. Run the proxy again to continue.
+    #[error("{}", sansmq_proto::RecvError::Interrupted)]
+    Interrupted,
 }
 
 // A `main` that returns the error prints the `Debug` text, so it includes the advice.

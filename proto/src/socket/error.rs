@@ -18,6 +18,9 @@ use thiserror::Error;
 const FORKED: &str = "the socket was created before a fork, and the thread that does its IO does not exist in this process; \
      create sockets after the fork";
 
+/// Text of the errors of a blocking call that a signal interrupted.
+const INTERRUPTED: &str = "a signal interrupted the call; handle the signal, and call again";
+
 /// Text of the errors of a closed socket.
 const CLOSED: &str = "the socket is closed; create a new socket to continue";
 
@@ -107,6 +110,10 @@ pub enum SendError {
     /// only by blocking calls. Carries the message that was not sent.
     #[error("{FORKED}")]
     Forked(Message),
+    /// A signal interrupted a blocking `send`; see [`RecvError::Interrupted`]. Carries the message that was not sent.
+    #[doc(alias = "EINTR")]
+    #[error("{INTERRUPTED}")]
+    Interrupted(Message),
 }
 
 impl SendError {
@@ -126,7 +133,8 @@ impl SendError {
             | Self::Runtime(message, _)
             | Self::TimedOut { message, .. }
             | Self::Unreachable(message, _)
-            | Self::Forked(message) => message,
+            | Self::Forked(message)
+            | Self::Interrupted(message) => message,
         }
     }
 }
@@ -202,6 +210,7 @@ impl fmt::Debug for SendError {
             Self::TimedOut { .. } => "TimedOut",
             Self::Unreachable(..) => "Unreachable",
             Self::Forked(_) => "Forked",
+            Self::Interrupted(_) => "Interrupted",
         };
         write!(f, "{name}: {self}")
     }
@@ -264,6 +273,11 @@ pub enum RecvError {
     /// the socket. Returned only by blocking calls. (libzmq does not support this use either.)
     #[error("{FORKED}")]
     Forked,
+    /// A signal interrupted a blocking call: a signal handler without `SA_RESTART` ran in its thread. No message is lost; the
+    /// next call continues. Returned only by blocking calls on Linux and Android. (libzmq returns `EINTR` after every handler.)
+    #[doc(alias = "EINTR")]
+    #[error("{INTERRUPTED}")]
+    Interrupted,
 }
 
 // A `main` that returns the error prints the `Debug` text, so it includes the advice.
@@ -279,6 +293,7 @@ impl fmt::Debug for RecvError {
             Self::TimedOut { .. } => "TimedOut",
             Self::Unreachable(_) => "Unreachable",
             Self::Forked => "Forked",
+            Self::Interrupted => "Interrupted",
         };
         write!(f, "{name}: {self}")
     }
@@ -421,6 +436,10 @@ pub enum WaitError {
     /// the socket. Returned only by blocking calls. (libzmq does not support this use either.)
     #[error("{FORKED}")]
     Forked,
+    /// A signal interrupted a blocking call; see [`RecvError::Interrupted`]. The socket continues to dial.
+    #[doc(alias = "EINTR")]
+    #[error("{INTERRUPTED}")]
+    Interrupted,
 }
 
 impl WaitError {
@@ -429,6 +448,7 @@ impl WaitError {
     pub fn is_temporary(&self) -> bool {
         match self {
             Self::Connect(_) | Self::Closed | Self::Forked => false,
+            Self::Interrupted => true,
             Self::Failed(dials) | Self::TimedOut { failing: dials, .. } => dials.is_temporary(),
         }
     }
@@ -436,7 +456,7 @@ impl WaitError {
     /// Returns the reason of the first failing dial; `None` if no attempt failed.
     pub fn reason(&self) -> Option<&ConnectionError> {
         match self {
-            Self::Connect(_) | Self::Closed | Self::Forked => None,
+            Self::Connect(_) | Self::Closed | Self::Forked | Self::Interrupted => None,
             Self::Failed(dials) | Self::TimedOut { failing: dials, .. } => dials.first().map(|dial| &*dial.reason),
         }
     }
@@ -473,6 +493,21 @@ pub enum BindError {
     /// only by blocking calls.
     #[error("{FORKED}")]
     Forked,
+    /// The time-out of a blocking `bind` expired: a listener of this process at the address is still being closed. The socket
+    /// becomes bound when this listener is closed.
+    #[error(
+        "{endpoint} was not bound within the time-out of {after:?}: a socket of this process there is still closing"
+    )]
+    TimedOut {
+        /// Endpoint that was given to `bind`.
+        endpoint: Endpoint,
+        /// Time-out of the call.
+        after: Duration,
+    },
+    /// A signal interrupted a blocking call; see [`RecvError::Interrupted`]. The socket may still become bound.
+    #[doc(alias = "EINTR")]
+    #[error("{INTERRUPTED}")]
+    Interrupted,
 }
 
 /// Error of `unbind` and `disconnect`.
@@ -504,6 +539,18 @@ pub enum UnbindError {
     /// The current process is a forked child of the process that created the socket; see [`RecvError::Forked`].
     #[error("{FORKED}")]
     Forked,
+    /// The time-out of a blocking `unbind` expired before the address was free. The listener continues to close.
+    #[error("{endpoint} was not free within the time-out of {after:?}; the listener continues to close")]
+    TimedOut {
+        /// Endpoint that was given to `unbind`.
+        endpoint: Endpoint,
+        /// Time-out of the call.
+        after: Duration,
+    },
+    /// A signal interrupted a blocking call; see [`RecvError::Interrupted`]. The listener continues to close.
+    #[doc(alias = "EINTR")]
+    #[error("{INTERRUPTED}")]
+    Interrupted,
 }
 
 /// Reason why the value of an option is invalid.
@@ -606,8 +653,9 @@ mod tests {
                 failing: FailingDials::default(),
             },
             SendError::Forked(secret()),
+            SendError::Interrupted(secret()),
         ];
-        let names = names.iter().map(String::as_str).chain(["Runtime", "TimedOut", "Forked"]);
+        let names = names.iter().map(String::as_str).chain(["Runtime", "TimedOut", "Forked", "Interrupted"]);
         for (name, error) in names.zip(errors.into_iter().chain(others)) {
             let debug = format!("{error:?}");
             let name = name.split('(').next().unwrap();
@@ -628,6 +676,7 @@ mod tests {
             ("TimedOut", RecvError::TimedOut { after: Duration::from_millis(250), failing: FailingDials::default() }),
             ("Unreachable", RecvError::Unreachable(FailingDials::default())),
             ("Forked", RecvError::Forked),
+            ("Interrupted", RecvError::Interrupted),
         ] {
             assert_eq!(format!("{error:?}"), format!("{name}: {error}"));
         }

@@ -8,6 +8,8 @@ mod fork;
 mod hostile;
 mod leaks;
 mod names;
+#[cfg(target_os = "linux")]
+mod signals;
 
 #[global_allocator]
 static ALLOCATOR: peak_alloc::PeakAlloc = peak_alloc::PeakAlloc;

@@ -7,10 +7,13 @@ mod system;
 
 use sansmq::mio::{
     DealerSocket, DishSocket, EventLoop, PollItem, PubSocket, PullSocket, PushSocket, RadioSocket, RouterSocket,
-    Socket, SubSocket, poll, run_proxy,
+    Socket, SubSocket, poll, run_proxy, run_proxy_timeout,
 };
 use sansmq::runtime::Proxy;
-use sansmq::{Context, Event, FailingDials, Message, Options, RecvError, SendError, SocketType, WaitError, kind};
+use sansmq::{
+    BindError, Context, Event, FailingDials, Message, Options, ProxyError, RecvError, SendError, SocketType,
+    UnbindError, WaitError, kind,
+};
 use sansmq_tests::fixture::mio_blocking as fixture;
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
@@ -43,6 +46,49 @@ fn blocking_calls_return_after_timeout_and_not_before() {
     assert_eq!((message.body(), peer.socket_type), (&"sent".into(), SocketType::Push));
     assert_eq!(pull.try_recv_from().unwrap_err(), RecvError::Empty);
     assert_eq!(pull.recv_timeout(Duration::MAX.min(SHORT)), Err(late));
+}
+
+#[test]
+fn each_wait_with_a_timeout_names_it_and_can_be_repeated() {
+    let (pull, push) = (PullSocket::new(), PushSocket::new());
+    let timed_out = RecvError::TimedOut { after: SHORT, failing: FailingDials::default() };
+    let mut events = push.monitor();
+    assert_eq!(pull.recv_from_timeout(SHORT).unwrap_err(), timed_out);
+    assert_eq!(events.recv_timeout(SHORT).unwrap_err(), timed_out);
+    let mut proxy = Proxy::new(&pull, &push);
+    let ended = run_proxy_timeout(&mut proxy, SHORT).unwrap_err();
+    assert_eq!(ended, ProxyError::TimedOut { after: SHORT });
+    assert_eq!(ended.to_string(), "the proxy has run for the time-out of 30ms; run it again to continue");
+
+    let (source, sink) = (PushSocket::new(), PullSocket::new());
+    source.connect(pull.bind("tcp://127.0.0.1:*").unwrap()).unwrap();
+    push.connect(sink.bind("tcp://127.0.0.1:*").unwrap()).unwrap();
+    assert!(events.recv_timeout(LONG).is_ok(), "the dial emits events");
+    source.send("through the proxy").unwrap();
+    assert!(source.flush());
+    let mut received = Err(RecvError::Empty);
+    while received == Err(RecvError::Empty) {
+        assert_eq!(run_proxy_timeout(&mut proxy, SHORT), Err(ProxyError::TimedOut { after: SHORT }));
+        received = sink.try_recv();
+    }
+    assert_eq!(received.unwrap().body(), "through the proxy");
+    push.close();
+    assert!(events.by_ref().count() > 0);
+    assert_eq!(events.recv(), Err(RecvError::Closed));
+
+    // The listener stays open, because its event loop does not run.
+    let mut stopped = EventLoop::new().unwrap();
+    let handle = stopped.remote().socket(Options::<kind::Pull>::new());
+    let bound = stopped.block_on(handle.bind("tcp://127.0.0.1:*")).unwrap();
+    let owner = Socket::from(handle);
+    let error = owner.unbind_timeout(&bound, SHORT).unwrap_err();
+    assert_eq!(error, UnbindError::TimedOut { endpoint: bound.clone(), after: SHORT });
+    let next = PullSocket::new();
+    let error = next.bind_timeout(&bound, SHORT).unwrap_err();
+    assert_eq!(error, BindError::TimedOut { endpoint: bound.clone(), after: SHORT });
+    drop(stopped);
+    let client = PushSocket::new();
+    assert!(client.connect_and_wait(&bound, LONG).is_ok(), "the socket becomes bound later");
 }
 
 #[test]
