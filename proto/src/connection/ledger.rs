@@ -315,4 +315,12 @@ mod tests {
         drop(account);
         assert_eq!((to.handshake_bytes(), budgets[1].held_bytes()), (0, 0));
     }
+
+    #[cfg(feature = "meter")]
+    #[test]
+    fn handshake_limit_adds_the_free_bytes_of_each_peer() {
+        let limit = |max, peers| Ledger::new(max, None).handshake_limit(peers);
+        assert_eq!([limit(10 * KIB, 0), limit(10 * KIB, 3)], [(10 + 1024) * KIB, (10 + 3 * 4 + 1024) * KIB]);
+        assert_eq!(limit(0, 3), usize::MAX);
+    }
 }
