@@ -123,6 +123,12 @@ macro_rules! blocking_methods {
         pub fn flush_timeout(&self, timeout: core::time::Duration) -> bool {
             self.0.flush_timeout(timeout)
         }
+
+        /// Blocks until a [`try_send`](Self::try_send) may succeed, for at most `timeout`. Returns false if `timeout` expires
+        /// or a [signal](Socket#signals) interrupts the call, and false at once in a [forked](Socket#fork) child.
+        pub fn writable_timeout(&self, timeout: core::time::Duration) -> bool {
+            self.0.writable_timeout(timeout)
+        }
     };
     (receive $kind:ident) => {
         /// Receives the next message. The peers that have sent messages take turns (fair queueing). Blocks while no
@@ -169,6 +175,13 @@ macro_rules! blocking_methods {
         sansmq_runtime::socket_methods! { try_recv_from }
 
         sansmq_runtime::socket_methods! { can_recv }
+
+        /// Blocks until a [`try_recv`](Self::try_recv) would not find the queue empty, for at most `timeout`. Returns false if
+        /// `timeout` expires or a [signal](Socket#signals) interrupts the call, and false at once in a [forked](Socket#fork)
+        /// child.
+        pub fn readable_timeout(&self, timeout: core::time::Duration) -> bool {
+            self.0.readable_timeout(timeout)
+        }
 
         /// Returns an iterator over received messages. It blocks until the next message is received, and ends when the
         /// socket is closed. Other errors are items of the iterator.
@@ -220,6 +233,13 @@ macro_rules! blocking_methods {
         /// the option `linger` is. A limit of zero drops them.
         pub fn close_within(&self, limit: core::time::Duration) -> runtime::Closed {
             self.0.close_within(limit)
+        }
+
+        /// Closes the socket as [`close`](Self::close) does, but blocks for at most `timeout`, and not after a
+        /// [signal](Socket#signals). Returns `None` if the socket is still closing then: it continues in the background, no
+        /// message is dropped before `linger` expires, and a further call waits again.
+        pub fn close_timeout(&self, timeout: core::time::Duration) -> Option<runtime::Closed> {
+            self.0.close_timeout(timeout)
         }
     };
     (observe) => {

@@ -57,8 +57,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// have no `SA_RESTART`. The crates that install handlers in Rust programs, such as `ctrlc`, `signal-hook` and `tokio`, set
 /// `SA_RESTART`, and their handlers do not interrupt a call, with two exceptions: [`poll`](crate::poll) is interrupted by
 /// every handler, and before Linux 5.16 so are calls with a timeout. A signal that is handled just before the call blocks does
-/// not interrupt the call. [`close`](Self::close) and drops are not interrupted, but end after `linger`; [`flush`](Self::flush)
-/// and [`wait_subscribed`](Self::wait_subscribed), which have no error, return false.
+/// not interrupt the call. [`close`](Self::close) and drops are not interrupted, but end after `linger`; [`close_timeout`](Self::close_timeout)
+/// is. Calls without an error, such as [`flush`](Self::flush), return false.
 ///
 /// ```
 /// use sansmq_mio::{RepSocket, ReqSocket};
@@ -345,6 +345,16 @@ impl<T: Kind> Socket<T> {
         block_on(self.handle.close_within(limit))
     }
 
+    /// Closes the socket as [`close`](Self::close) does, but blocks for at most `timeout`, and not after a
+    /// [signal](Self#signals). Returns `None` if the socket is still closing then: it continues in the background, no message is
+    /// dropped before `linger` expires, and a further call waits again.
+    pub fn close_timeout(&self, timeout: Duration) -> Option<Closed> {
+        if self.is_inherited() {
+            return Some(self.handle.abandon());
+        }
+        wait(self.handle.close(), Some(timeout), || false).ok()
+    }
+
     /// Returns an iterator over the events of the socket that are emitted from now on, such as connects and
     /// disconnects; see [`Handle::monitor`].
     #[doc(alias("zmq_socket_monitor", "zmq_socket_monitor_versioned", "get_monitor_socket"))]
@@ -394,6 +404,15 @@ impl<T: Kind> Socket<T> {
                 Unready::Interrupted => SendError::Interrupted(message),
             })
         })
+    }
+
+    /// Blocks until a [`try_send`](Self::try_send) may succeed, for at most `timeout`; see [`Handle::writable`]. Returns false
+    /// if the timeout expires or a [signal](Self#signals) interrupts the call, and false at once in a [forked](Self#fork) child.
+    pub fn writable_timeout(&self, timeout: Duration) -> bool
+    where
+        T: Sends,
+    {
+        wait(self.handle.writable(), Some(timeout), || self.is_inherited()).is_ok()
     }
 
     /// Sends a message without blocking.
@@ -499,6 +518,16 @@ impl<T: Kind> Socket<T> {
         T: Receives,
     {
         self.handle.try_recv_from()
+    }
+
+    /// Blocks until a [`try_recv`](Self::try_recv) would not find the queue empty, for at most `timeout`; see
+    /// [`Handle::readable`]. Returns false if the timeout expires or a [signal](Self#signals) interrupts the call, and false at
+    /// once in a [forked](Self#fork) child.
+    pub fn readable_timeout(&self, timeout: Duration) -> bool
+    where
+        T: Receives,
+    {
+        wait(self.handle.readable(), Some(timeout), || self.is_inherited()).is_ok()
     }
 
     /// Receives the next message without blocking.

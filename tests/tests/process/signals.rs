@@ -61,7 +61,7 @@ fn assert_interrupted<R>(result: Result<R, impl ToString>) {
 type Case = fn(&mut Sockets);
 
 /// Blocking calls, each with its outcome after a signal.
-const CALLS: [(&str, Case); 21] = [
+const CALLS: [(&str, Case); 24] = [
     ("recv", |sockets| assert_interrupted(sockets.pull.recv())),
     ("recv_timeout", |sockets| assert_interrupted(sockets.pull.recv_timeout(LONG))),
     ("recv_from", |sockets| assert_interrupted(sockets.pull.recv_from())),
@@ -75,6 +75,15 @@ const CALLS: [(&str, Case); 21] = [
     ("send_timeout", |sockets| assert_interrupted(sockets.push.send_timeout("message", LONG))),
     ("flush", |sockets| assert!(!sockets.full.flush())),
     ("flush_timeout", |sockets| assert!(!sockets.full.flush_timeout(LONG))),
+    ("readable_timeout", |sockets| assert!(!sockets.pull.readable_timeout(LONG))),
+    ("writable_timeout", |sockets| assert!(!sockets.push.writable_timeout(LONG))),
+    ("close_timeout", |_| {
+        let socket = Socket::<Push>::with_options(Options::new().linger(LONG));
+        socket.connect(UNREACHABLE).unwrap();
+        socket.send("queued").unwrap();
+        assert!(socket.close_timeout(LONG).is_none());
+        assert_eq!(socket.close_within(Duration::ZERO).unsent, 1, "the message was not dropped before");
+    }),
     ("connect_and_wait", |sockets| assert_interrupted(sockets.push.connect_and_wait(UNREACHABLE, None))),
     ("connect_and_wait with a limit", |sockets| assert_interrupted(sockets.push.connect_and_wait(UNREACHABLE, LONG))),
     ("wait_connected", |sockets| assert_interrupted(sockets.pull.wait_connected(1, LONG))),

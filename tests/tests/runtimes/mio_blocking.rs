@@ -55,6 +55,7 @@ fn each_wait_with_a_timeout_names_it_and_can_be_repeated() {
     let mut events = push.monitor();
     assert_eq!(pull.recv_from_timeout(SHORT).unwrap_err(), timed_out);
     assert_eq!(events.recv_timeout(SHORT).unwrap_err(), timed_out);
+    assert!(!pull.readable_timeout(SHORT) && !push.writable_timeout(SHORT));
     let mut proxy = Proxy::new(&pull, &push);
     let ended = run_proxy_timeout(&mut proxy, SHORT).unwrap_err();
     assert_eq!(ended, ProxyError::TimedOut { after: SHORT });
@@ -66,13 +67,14 @@ fn each_wait_with_a_timeout_names_it_and_can_be_repeated() {
     assert!(events.recv_timeout(LONG).is_ok(), "the dial emits events");
     source.send("through the proxy").unwrap();
     assert!(source.flush());
+    assert!(pull.readable_timeout(LONG) && push.writable_timeout(LONG));
     let mut received = Err(RecvError::Empty);
     while received == Err(RecvError::Empty) {
         assert_eq!(run_proxy_timeout(&mut proxy, SHORT), Err(ProxyError::TimedOut { after: SHORT }));
         received = sink.try_recv();
     }
     assert_eq!(received.unwrap().body(), "through the proxy");
-    push.close();
+    assert_eq!(push.close_timeout(LONG).map(|closed| closed.unsent), Some(0));
     assert!(events.by_ref().count() > 0);
     assert_eq!(events.recv(), Err(RecvError::Closed));
 
