@@ -198,11 +198,11 @@ impl Connection {
     }
 
     /// Returns the properties of the peer: `info`, which the peer sent, and `identity`, which authentication assigned.
-    fn peer_of(&self, info: PeerInfo, identity: AuthIdentity) -> Peer {
+    fn peer_of(&mut self, info: PeerInfo, identity: AuthIdentity) -> Peer {
         let PeerInfo { socket_type, routing_id, metadata } = info;
         let AuthIdentity { user_id, properties } = identity;
         let (version, credentials) = (self.version, self.credentials);
-        let address = self.origin.as_deref().cloned();
+        let address = self.origin.take().map(|origin| *origin);
         Peer { socket_type, routing_id, version, metadata, user_id, properties, credentials, address }
     }
 

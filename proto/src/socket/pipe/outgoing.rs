@@ -76,7 +76,7 @@ impl Pipes {
         let mut dropped = 0;
         // Drop at least one message, because a pipe that does not accept messages may be below its mark and must not
         // grow.
-        while (dropped == 0 || pipe.outgoing.is_full(hwm)) && pipe.outgoing.pop_front().is_some() {
+        while (dropped == 0 || pipe.outgoing.is_full(hwm)) && pipe.outgoing.drop_first().is_some() {
             cost::requested(1);
             pipe.opening -= u64::from(pipe.is_opening());
             dropped += 1;
@@ -99,7 +99,7 @@ impl Pipes {
     /// message.
     pub(crate) fn drop_opening(&mut self, id: PipeId) {
         let Some(pipe) = self.get_mut(id) else { return };
-        while pipe.is_opening() && pipe.outgoing.pop_front().is_some() {
+        while pipe.is_opening() && pipe.outgoing.drop_first().is_some() {
             cost::nodes(1);
             pipe.opening -= 1;
         }

@@ -50,8 +50,8 @@ pub(crate) struct Queue {
     bytes: u64,
     /// Memory that the messages hold ([`Message::held_bytes`]), in bytes. Does not include unused memory of `messages`.
     held: u64,
-    /// Number of messages that were removed, without those that returned to the front.
-    removed: u64,
+    /// Number of messages that were dropped from the front, neither sent nor received.
+    dropped: u64,
     ages: AgeSamples,
 }
 
@@ -85,7 +85,7 @@ impl Queue {
     }
 
     pub(crate) const fn new() -> Self {
-        Self { messages: VecDeque::new(), bytes: 0, held: 0, removed: 0, ages: AgeSamples::new() }
+        Self { messages: VecDeque::new(), bytes: 0, held: 0, dropped: 0, ages: AgeSamples::new() }
     }
 
     #[inline]
@@ -133,7 +133,6 @@ impl Queue {
 
     pub(crate) fn push_front(&mut self, mut message: Message) {
         self.count(&mut message);
-        self.removed = self.removed.saturating_sub(1);
         self.messages.push_front(message);
     }
 
@@ -144,8 +143,18 @@ impl Queue {
         } else {
             discount(self.messages.front()?, &mut self.bytes, &mut self.held);
         }
-        self.removed += 1;
         self.messages.pop_front()
+    }
+
+    /// Removes the first message, which is dropped.
+    pub(crate) fn drop_first(&mut self) -> Option<Message> {
+        let message = self.pop_front();
+        self.dropped += u64::from(message.is_some());
+        message
+    }
+
+    pub(crate) const fn dropped(&self) -> u64 {
+        self.dropped
     }
 
     #[inline]
@@ -168,41 +177,42 @@ impl Queue {
 
     pub(crate) fn drop_front(&mut self, count: usize) {
         if count == self.messages.len() {
-            return self.clear();
+            self.messages.clear();
+            (self.bytes, self.held) = (0, 0);
+            return;
         }
-        self.removed += count as u64;
         let (bytes, held) = (&mut self.bytes, &mut self.held);
         self.messages.drain(..count).for_each(|message| discount(&message, bytes, held));
     }
 
     pub(crate) fn clear(&mut self) {
-        self.removed += self.messages.len() as u64;
+        self.dropped += self.messages.len() as u64;
         self.messages.clear();
         (self.bytes, self.held) = (0, 0);
     }
 
     pub(crate) fn retain(&mut self, mut wanted: impl FnMut(&Message) -> bool) {
         cost::requested(self.messages.len());
-        let (bytes, held, removed) = (&mut self.bytes, &mut self.held, &mut self.removed);
+        let (bytes, held) = (&mut self.bytes, &mut self.held);
         self.messages.retain(|message| {
             let stays = wanted(message);
             if !stays {
-                *removed += 1;
                 discount(message, bytes, held);
             }
             stays
         });
     }
 
-    /// Stores that the queued messages are in the queue at `now`, for [`age`](Self::age).
-    pub(crate) fn sample(&mut self, now: Instant) {
-        self.ages.add(now, self.removed, self.messages.len());
+    /// Stores that the queued messages are in the queue at `now`, for [`age`](Self::age). `first` is the number of messages
+    /// that have left the queue at its front.
+    pub(crate) fn sample(&mut self, now: Instant, first: u64) {
+        self.ages.add(now, first, self.messages.len());
     }
 
     /// Returns the time from the earliest sample at which the first message was queued already to `now`; zero if there is no
-    /// such sample.
-    pub(crate) fn age(&self, now: Instant) -> Duration {
-        self.ages.age(now, self.removed)
+    /// such sample. `first` is the number of messages that have left the queue at its front.
+    pub(crate) fn age(&self, now: Instant, first: u64) -> Duration {
+        if self.messages.is_empty() { Duration::ZERO } else { self.ages.age(now, first) }
     }
 
     /// Takes a larger buffer from the spare buffers, if there is one, and moves the messages of this queue into it.

@@ -6,6 +6,7 @@ use crate::socket::id::PipeId;
 use crate::socket::stats::{Counts, HeldMemory, PeerStats, SocketStats, TrafficCount};
 use crate::time::Instant;
 use alloc::string::ToString;
+use core::time::Duration;
 
 impl Pipes {
     /// Increases the counters of received messages and bytes of the pipe `id` by `messages`.
@@ -34,8 +35,8 @@ impl Pipes {
             stats.under_way += pipe.under_way();
             stats.incoming += pipe.incoming.tally();
             stats.held += pipe.held();
-            stats.outgoing_age = stats.outgoing_age.max(pipe.outgoing.age(now));
-            stats.incoming_age = stats.incoming_age.max(pipe.incoming.age(now));
+            stats.outgoing_age = stats.outgoing_age.max(pipe.outgoing_age(now));
+            stats.incoming_age = stats.incoming_age.max(pipe.incoming_age(now));
         }
         stats.held.outgoing += self.buffers.held_bytes();
         stats
@@ -50,8 +51,9 @@ impl Pipes {
     pub(crate) fn sample_queues(&mut self, now: Instant) {
         cost::requested(self.slots.len());
         for pipe in self.slots.iter_mut().filter_map(|slot| slot.pipe.as_mut()) {
-            pipe.outgoing.sample(now);
-            pipe.incoming.sample(now);
+            let [first_outgoing, first_incoming] = pipe.first_messages();
+            pipe.outgoing.sample(now, first_outgoing);
+            pipe.incoming.sample(now, first_incoming);
         }
     }
 
@@ -91,6 +93,22 @@ impl Pipe {
         }
     }
 
+    /// Returns the number of messages that have left the outgoing and the incoming queue at the front. Too high for the
+    /// incoming queue if received messages were not queued; the age of the first message is then found too short.
+    // Derived from counters that exist, so that the path of each message has no other counter.
+    fn first_messages(&self) -> [u64; 2] {
+        let sent = self.counts.sent.messages + self.outgoing.dropped();
+        [sent, self.counts.received.messages.saturating_sub(self.incoming.len() as u64)]
+    }
+
+    fn outgoing_age(&self, now: Instant) -> Duration {
+        self.outgoing.age(now, self.first_messages()[0])
+    }
+
+    fn incoming_age(&self, now: Instant) -> Duration {
+        self.incoming.age(now, self.first_messages()[1])
+    }
+
     fn stats(&self, id: PipeId, now: Instant) -> PeerStats {
         let Counts { sent, returned, received, send_hwm_hits, recv_hwm_hits, .. } = self.counts;
         let peer = self.senders.latest();
@@ -106,8 +124,8 @@ impl Pipe {
             outgoing: self.outgoing.tally(),
             under_way: self.under_way(),
             incoming: self.incoming.tally(),
-            outgoing_age: self.outgoing.age(now),
-            incoming_age: self.incoming.age(now),
+            outgoing_age: self.outgoing_age(now),
+            incoming_age: self.incoming_age(now),
             held: self.held(),
             sent,
             returned,
