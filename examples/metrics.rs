@@ -43,6 +43,7 @@ fn main() -> Outcome<()> {
 pub(crate) fn connect() -> Outcome<(PushSocket, PullSocket)> {
     let (push, pull) = (PushSocket::new(), PullSocket::new());
     push.connect_and_wait(pull.bind("tcp://127.0.0.1:*")?, None)?;
+    pull.wait_connected(1, None)?;
     Ok((push, pull))
 }
 
