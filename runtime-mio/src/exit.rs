@@ -1,10 +1,10 @@
-//! [`ExitWait`]: keeps a program from ending before its blocking sockets have sent their messages.
+//! [`ExitWait`] and [`close_context`]: keep a program from ending before its blocking sockets have sent their messages.
 
-use crate::park::wait_at_exit;
+use crate::park::{block_on, wait_at_exit};
 use crate::reactor::Remote;
 use core::time::Duration;
 use sansmq_proto::kind::Kind;
-use sansmq_runtime::{ExitGuard, Handle};
+use sansmq_runtime::{Context, ContextClosed, ExitGuard, Handle};
 use std::thread;
 
 /// Guard that all clones of a blocking socket share. The drop of the guard waits for the blocking sockets of the
@@ -34,4 +34,31 @@ impl Drop for ExitWait {
             wait_at_exit(closed, longest.map(|longest| longest.saturating_add(GRACE)));
         }
     }
+}
+
+/// Closes all sockets of a context, and blocks until they are closed and their addresses are free (`zmq_ctx_term`). Queued
+/// messages are sent for as long as the option `linger` of their socket allows, and for at most `limit` in all. Returns the
+/// number of unsent messages of each socket. Signals do not interrupt the call, so its limit counts. See [`Context::close`].
+///
+/// Needed only to end the sockets while others use them, or to learn what was not sent: the drop of the last blocking socket
+/// of a context waits too. The event loops of the sockets must run in other threads, and not in a parent process
+/// ([fork](crate::Socket#fork)).
+///
+/// ```
+/// use sansmq_mio::proto::Options;
+/// use sansmq_mio::runtime::Context;
+/// use sansmq_mio::{PushSocket, close_context};
+/// use std::time::Duration;
+///
+/// let context = Context::new(); // or `Context::global()`
+/// let push = PushSocket::in_context(&context, Options::new());
+/// push.connect("tcp://127.0.0.1:1")?; // no peer is there
+/// push.send("lost")?;
+/// let closed = close_context(&context, Duration::from_millis(10));
+/// assert_eq!(closed.sockets[0].unsent, 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[doc(alias("zmq_ctx_term", "zmq_term", "zmq_ctx_destroy", "term"))]
+pub fn close_context(context: &Context, limit: Duration) -> ContextClosed {
+    block_on(context.close(limit))
 }

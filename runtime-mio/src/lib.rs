@@ -51,6 +51,7 @@ pub use sansmq_proto as proto;
 pub use sansmq_runtime as runtime;
 
 pub use event_loop::EventLoop;
+pub use exit::close_context;
 #[cfg(unix)]
 pub use poller::{PollItem, poll};
 pub use proxy::{proxy, run_proxy, run_proxy_timeout};
