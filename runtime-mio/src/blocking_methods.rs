@@ -88,7 +88,8 @@ macro_rules! blocking_methods {
         ///
         /// # Errors
         /// [`SendError`](sansmq_proto::SendError), which returns the message; never
-        /// [`Full`](sansmq_proto::SendError::Full).
+        /// [`Full`](sansmq_proto::SendError::Full). [`Interrupted`](sansmq_proto::SendError::Interrupted) after a
+        /// [signal](Socket#signals).
         pub fn send(&self, message: impl Into<proto::Message>) -> Result<(), proto::SendError> {
             self.0.send(message)
         }
@@ -136,6 +137,7 @@ macro_rules! blocking_methods {
         ///
         /// # Errors
         /// [`RecvError`](sansmq_proto::RecvError); never [`Empty`](sansmq_proto::RecvError::Empty).
+        /// [`Interrupted`](sansmq_proto::RecvError::Interrupted) after a [signal](Socket#signals).
         pub fn recv(&self) -> Result<proto::Message, proto::RecvError> {
             self.0.recv()
         }

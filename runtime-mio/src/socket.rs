@@ -60,6 +60,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// not interrupt the call. [`close`](Self::close) and drops are not interrupted, but end after `linger`; [`close_timeout`](Self::close_timeout)
 /// is. Calls without an error, such as [`flush`](Self::flush), return false.
 ///
+/// Without a handler, Ctrl-C ends the process at once, and queued messages are lost. For an orderly end of a Rust program,
+/// call [`close`](Self::close) of a clone in the handler of a crate such as `ctrlc`: blocked calls then return `Closed`, and
+/// queued messages are still sent until `linger` expires.
+///
 /// ```
 /// use sansmq_mio::{RepSocket, ReqSocket};
 /// use std::thread;

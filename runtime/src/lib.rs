@@ -31,6 +31,16 @@
 // A new variant requires a decision at each match in this crate.
 #![warn(clippy::wildcard_enum_match_arm)]
 
+// The page of `Handle` shows the methods in the order of these modules: first those that every program uses. The blank lines
+// keep the order.
+mod handle;
+
+mod topics;
+
+mod stats;
+
+mod live_options;
+
 mod adapters;
 mod background;
 mod bound_listener;
@@ -41,11 +51,9 @@ mod context;
 mod control;
 mod dial_task;
 mod driver;
-mod handle;
 mod inproc;
 mod line;
 mod listener_task;
-mod live_options;
 mod process;
 mod proxy;
 mod proxy_control;
@@ -56,13 +64,11 @@ mod served;
 mod shared_listener;
 mod socket_types;
 mod state;
-mod stats;
 mod supervisor;
 mod sync;
 mod task;
 #[cfg(all(test, not(sansmq_loom)))]
 mod tests;
-mod topics;
 #[cfg_attr(not(feature = "tracing"), path = "no_trace.rs")]
 mod trace;
 mod turn;

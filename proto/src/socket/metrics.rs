@@ -20,6 +20,8 @@ use core::time::Duration;
 /// id, and the error with which its latest connection ended. A routing id or user id that is not printable text is written
 /// as `0x` and hexadecimal digits. Sizes are in bytes, times in seconds.
 ///
+/// Sockets of a runtime have `add_metrics`, as in `socket.add_metrics("jobs", &mut metrics)`. Without a runtime:
+///
 /// ```
 /// use sansmq_proto::socket::Metrics;
 /// use sansmq_proto::{Options, Socket, SystemEntropy, kind};

@@ -104,7 +104,9 @@ macro_rules! async_methods {
         /// Receives the next message. The peers that have sent messages take turns (fair queueing). Waits while no
         /// message is queued.
         ///
-        /// Cancel-safe: if the future is dropped before it is ready, no message has been removed from the queue.
+        /// Cancel-safe: if the future is dropped before it is ready, no message has been removed from the queue. So a time-out
+        /// of the runtime around this future is the counterpart of `ZMQ_RCVTIMEO`; when it expires,
+        /// [`failing_dials`](Self::failing_dials) returns the reasons for which no peer is connected.
         ///
         /// # Errors
         /// [`RecvError`](sansmq_runtime::proto::RecvError); never [`Empty`](sansmq_runtime::proto::RecvError::Empty).

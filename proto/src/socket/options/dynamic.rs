@@ -48,8 +48,8 @@ macro_rules! socket_options {
         $(#[$attribute:meta])*
         $variant:ident $(($($value:ident: $type:ty),+))? = $name:ident, $exists:ident, |$options:ident: $kind:ident| $call:expr;
     )*) => {
-        /// An option with its value, for programs that know the socket type or the option only at run time, such as bindings,
-        /// bridges, and programs that read options from a file. Each variant has the name and the values of a setter of
+        /// An option with its value, for programs that know the socket type or the option only at run time, such as bindings
+        /// and bridges. Each variant has the name and the values of a setter of
         /// [`Options`], where they are documented. [`Options::set`] sets it.
         #[derive(Clone, Debug)]
         #[non_exhaustive]

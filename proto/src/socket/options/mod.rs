@@ -56,8 +56,9 @@ use core::time::Duration;
 /// # Ok::<(), sansmq_proto::socket::OptionsError>(())
 /// ```
 ///
-/// Options that take text or bytes return a `Result`, and so do a few with a range, of the protocol or the operating
-/// system. All others accept every value; 0 or `None` lifts a limit, where the option states this.
+/// Options with values that may be invalid return a `Result`: names, routing ids, addresses, and a few with a range, of the
+/// protocol or the operating system. All others accept every value; 0 or `None` lifts a limit, where the option states
+/// this.
 ///
 /// The page of each marker, such as [`Dealer`](crate::kind::Dealer), lists the options of one socket type. Types that
 /// send are all but PULL, SUB, DISH, GATHER, types that receive all but PUSH, PUB, RADIO, SCATTER. The table has the names of libzmq without `ZMQ_`.
