@@ -55,7 +55,8 @@ impl Socket {
     /// | `security`, `authenticator`, `any_key`, `zap_domain`, `zap_handler`, `auth_timeout`, `conflate`, `correlate`, `max_handshake_bytes` | before the first call of `bind` or `connect` only |
     ///
     /// A lower high-water mark drops nothing: a longer queue is full until it has become shorter. A lower `max_peers`
-    /// closes no connection. `linger` counts for calls of `close` and `disconnect` afterwards. While the memory limit of a
+    /// closes no connection. When `manual` is turned on, the present subscriptions stay in effect until the application ends
+    /// them; when it is turned off, what the peers have requested is in effect, and nothing else. `linger` counts for calls of `close` and `disconnect` afterwards. While the memory limit of a
     /// context is exceeded, the marks in bytes stay lower than these.
     ///
     /// # Errors
@@ -84,7 +85,7 @@ impl Socket {
         }
         self.settings = settings;
         self.config = Arc::new(self.settings.connection.clone());
-        self.pattern.configure(&self.settings, &mut *self.entropy);
+        self.pattern.configure(&mut self.pipes, &self.settings, &mut *self.entropy);
         for pipe in self.pipes.configure(&self.settings) {
             self.effects |= self.pattern.on_room(&mut self.pipes, pipe);
         }

@@ -76,7 +76,7 @@ impl AddressedPeers {
 }
 
 impl<R: Addressing> Pattern for Addressed<R> {
-    fn configure(&mut self, settings: &Settings, _: &mut dyn Entropy) {
+    fn configure(&mut self, _: &mut Pipes, settings: &Settings, _: &mut dyn Entropy) {
         self.0.configure(settings);
     }
 

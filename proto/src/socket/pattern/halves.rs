@@ -30,7 +30,7 @@ pub(super) struct Halves {
 }
 
 impl Pattern for Halves {
-    fn configure(&mut self, settings: &Settings, _: &mut dyn Entropy) {
+    fn configure(&mut self, _: &mut Pipes, settings: &Settings, _: &mut dyn Entropy) {
         self.probe = settings.probe;
     }
 

@@ -48,7 +48,7 @@ use single_frame::SingleFrame;
 /// count even if it fails, and returning effects together with a message would copy the message once more.
 pub(super) trait Pattern: Debug + Send {
     /// Applies changed options, as [`Socket::set_options`](crate::Socket::set_options) describes.
-    fn configure(&mut self, _: &Settings, _: &mut dyn Entropy) {}
+    fn configure(&mut self, _: &mut Pipes, _: &Settings, _: &mut dyn Entropy) {}
 
     /// Adds the pipe of an endpoint that the application passed to `connect`. The pipe has no connection yet. The last
     /// parameter is the routing id that the application chose for the peer; `None` if it chose none.

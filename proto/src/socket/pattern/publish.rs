@@ -126,8 +126,7 @@ impl Publish {
             Cancelled::Gone(repeats) => 1 + repeats,
             Cancelled::StillHeld if self.is_manual() => 1,
             Cancelled::StillHeld if self.options.verbosity == Verbosity::All => {
-                self.requests().remove_repeat(prefix);
-                1
+                usize::from(self.requests().remove_repeat(prefix))
             }
             Cancelled::StillHeld => 0,
         };
@@ -165,8 +164,25 @@ impl Publish {
 const AVERAGE_PREFIX: usize = 256;
 
 impl Pattern for Publish {
-    fn configure(&mut self, settings: &Settings, _: &mut dyn Entropy) {
+    fn configure(&mut self, pipes: &mut Pipes, settings: &Settings, entropy: &mut dyn Entropy) {
+        let was_manual = self.is_manual();
         self.options = settings.publishing.clone();
+        if self.options.manual != Manual::LastValue {
+            self.only_recipient = None;
+        }
+        if self.is_manual() == was_manual {
+            return;
+        }
+        cost::requested(self.requests().len() + self.granted.len());
+        if was_manual {
+            self.granted = core::mem::replace(&mut self.requested, Subscriptions::new(entropy));
+            self.requester = None;
+        } else {
+            self.requested = self.granted.clone();
+        }
+        for &peer in &self.peers {
+            pipes.set_subscriptions(peer, self.held_subscriptions_of(peer));
+        }
     }
 
     fn on_ready(

@@ -71,7 +71,7 @@ impl Radio {
 }
 
 impl Pattern for Radio {
-    fn configure(&mut self, settings: &Settings, _: &mut dyn Entropy) {
+    fn configure(&mut self, _: &mut Pipes, settings: &Settings, _: &mut dyn Entropy) {
         self.options = settings.publishing.clone();
     }
 

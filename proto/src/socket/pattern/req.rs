@@ -105,7 +105,7 @@ impl Req {
 }
 
 impl Pattern for Req {
-    fn configure(&mut self, settings: &Settings, entropy: &mut dyn Entropy) {
+    fn configure(&mut self, _: &mut Pipes, settings: &Settings, entropy: &mut dyn Entropy) {
         self.relaxed = settings.relaxed;
         self.probe = settings.probe;
         if self.request.is_some() != settings.correlate {

@@ -19,8 +19,8 @@ use alloc::sync::Arc;
 pub(super) struct SingleFrame<P>(pub(super) P);
 
 impl<P: Pattern> Pattern for SingleFrame<P> {
-    fn configure(&mut self, settings: &Settings, entropy: &mut dyn Entropy) {
-        self.0.configure(settings, entropy);
+    fn configure(&mut self, pipes: &mut Pipes, settings: &Settings, entropy: &mut dyn Entropy) {
+        self.0.configure(pipes, settings, entropy);
     }
 
     fn on_connect(&mut self, pipes: &mut Pipes, pipe: PipeId, id: Option<Frame>) -> Result<Effects, ConnectError> {

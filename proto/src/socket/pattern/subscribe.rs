@@ -93,7 +93,8 @@ impl Subscribe {
 }
 
 impl Pattern for Subscribe {
-    fn configure(&mut self, settings: &Settings, _: &mut dyn Entropy) {
+    fn configure(&mut self, pipes: &mut Pipes, settings: &Settings, _: &mut dyn Entropy) {
+        let was_inverted = self.options.invert;
         self.options = settings.subscribing.clone();
     }
 

@@ -7,7 +7,7 @@ use alloc::collections::{BTreeMap, BTreeSet};
 /// Subscriptions (prefixes or groups, identified by `K`) of disconnected peers that must still be removed from the tables of
 /// a publisher. They are removed one by one, so that the socket is locked for a short time only. Meanwhile, a dialled peer
 /// can be back, subscribe again, and disconnect again.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Departed<K> {
     /// Subscriptions that each peer had when it disconnected. The number distinguishes several disconnects of a peer. No
     /// set is empty.

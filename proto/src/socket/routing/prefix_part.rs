@@ -50,7 +50,7 @@ impl PrefixPart {
 }
 
 /// Counts of the pieces directly below a node of the subscription trie, for each length of a piece. No piece is empty.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 #[cfg_attr(test, derive(PartialEq))]
 pub(crate) enum Lengths {
     /// All counted pieces have the length `len`. If `count` is 0, there are no pieces.
@@ -62,7 +62,7 @@ pub(crate) enum Lengths {
 }
 
 /// Number of pieces of each length, from 1 byte to [`PrefixPart::MAX`] bytes, directly below a node of the trie.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 #[cfg_attr(test, derive(PartialEq))]
 pub(crate) struct Counts {
     /// Set of the lengths that at least one counted piece has. Each bit stands for a length; the lowest bit stands for

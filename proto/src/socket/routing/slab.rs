@@ -5,14 +5,14 @@ use alloc::vec::Vec;
 /// Values, each identified by a number that does not change while the value exists. Numbers of removed values are used
 /// again. The memory consists of chunks of a constant size, so an insertion never moves all values, and a chunk is released
 /// when its last value is removed.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Slab<T> {
     chunks: Vec<Chunk<T>>,
     /// Chunks that have room for another value.
     open: Vec<usize>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Chunk<T> {
     slots: Vec<Option<T>>,
     /// Indices of the empty slots.

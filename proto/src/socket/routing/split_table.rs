@@ -11,7 +11,7 @@ use hashbrown::HashTable;
 /// table that grows at once would keep a publisher with a million subscriptions locked for the time of a million hashes.
 ///
 /// The hash of a value must not change while the table contains the value, and must not be predictable for peers.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct SplitTable<T> {
     /// The small tables. At least one.
     parts: Vec<HashTable<T>>,

@@ -36,7 +36,7 @@ pub(crate) enum Cancelled {
 /// Subscriptions of a publisher's peers: a set of prefixes per peer.
 // RFC 37 specifies counted subscriptions. But libzmq's subscribers send every SUBSCRIBE and only the last CANCEL, and
 // its publishers keep a set: after two subscriptions to a prefix, one cancellation removes it. So this is a set too.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Subscriptions {
     /// Subscribers of each prefix, in the order of their pipe ids.
     // A sorted array, because publishing reads it for each message. An insertion or removal among ten thousand moves
@@ -79,7 +79,7 @@ const SET_ENTRY: usize = size_of::<NodeId>() * 2;
 const SUBSCRIBER: usize = size_of::<PipeId>() * 3 / 2;
 
 /// Prefixes to which one peer has subscribed.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Held {
     prefixes: BTreeSet<NodeId>,
     /// Total length of all prefixes of the peer, in bytes.
@@ -160,15 +160,16 @@ impl Subscriptions {
         *repeats = MAX_REPEATS.min(*repeats + 1);
     }
 
-    /// Removes a repeat of a prefix, if it has any, because a cancellation was reported although it was not the last.
-    pub(crate) fn remove_repeat(&mut self, prefix: &[u8]) {
-        let Some((id, _)) = self.holders.get(prefix) else { return };
-        if let Some(repeats) = self.repeats.get_mut(&id) {
-            *repeats -= 1;
-            if *repeats == 0 {
-                self.repeats.remove(&id);
-            }
+    /// Removes a repeat of a prefix, so that a cancellation can be reported although it is not the last. Returns false if the
+    /// prefix has no repeat.
+    pub(crate) fn remove_repeat(&mut self, prefix: &[u8]) -> bool {
+        let Some((id, _)) = self.holders.get(prefix) else { return false };
+        let Some(repeats) = self.repeats.get_mut(&id) else { return false };
+        *repeats -= 1;
+        if *repeats == 0 {
+            self.repeats.remove(&id);
         }
+        true
     }
 
     /// Removes the subscription of a peer to a prefix. Returns `None` if the peer has not subscribed to the prefix.
@@ -230,7 +231,7 @@ impl Subscriptions {
 
 /// Subscribers of one prefix, in the order of their pipe ids.
 // Most prefixes have a single subscriber. It is stored inline, which saves publishing a cache miss.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Holders {
     One(PipeId),
     /// Pipes of several subscribers. The vector is empty only while the prefix is being added or removed.

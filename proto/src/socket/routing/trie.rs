@@ -29,7 +29,7 @@ pub(crate) struct NodeId(NonZeroU32);
 /// topic. The hash has a secret key and does not reveal it (SipHash-1-3), so peers cannot choose prefixes that collide.
 ///
 /// Memory is proportional to the bytes of the prefixes.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Trie<V> {
     nodes: Slab<Node<V>>,
     /// Ids of all nodes except the root. A node is found by the hash of the id of its parent and of its piece.
@@ -40,7 +40,7 @@ pub(crate) struct Trie<V> {
 
 /// Node of the trie: one piece of a prefix, and the value of the prefix that ends here, if any. A node without a value
 /// exists only because there are nodes below it. The root always exists.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Node<V> {
     parent: NodeId,
     piece: PrefixPart,

@@ -183,3 +183,80 @@ fn options_of_another_type_are_refused() {
     assert!(matches!(error, SetOptionsError::OtherType { .. }), "{error}");
     assert_eq!(socket.recv(), Err(RecvError::Empty));
 }
+
+#[test]
+fn subscription_before_manual_can_be_cancelled_afterwards() {
+    let mut net = Net::seeded(1);
+    let xpub = bound(&mut net, Options::<XPub>::new());
+    let sub = connected(&mut net, Options::<Sub>::new());
+    net[sub].subscribe("a").unwrap();
+    net.settle();
+    let options = net[xpub].options::<XPub>().unwrap().manual(true);
+    net[xpub].set_options(options).unwrap();
+    assert_eq!(net[xpub].subscriber_count("a"), 1, "the subscription stays in effect");
+    net[sub].unsubscribe("a").unwrap();
+    net.settle();
+    assert_eq!(bodies(&recv_all(&mut net, xpub)), ["\u{1}a", "\0a"]);
+    net[xpub].unsubscribe("a").unwrap();
+    assert_eq!(net[xpub].subscriber_count("a"), 0);
+}
+
+#[test]
+fn requests_take_effect_when_manual_is_turned_off() {
+    let mut net = Net::seeded(1);
+    let xpub = bound(&mut net, Options::<XPub>::new().manual(true));
+    let empty = net[xpub].stats().held.subscriptions;
+    let sub = connected(&mut net, Options::<Sub>::new());
+    for number in 0..1000 {
+        net[sub].subscribe(number.to_string()).unwrap();
+    }
+    net.settle();
+    let options = net[xpub].options::<XPub>().unwrap().manual(false);
+    net[xpub].set_options(options).unwrap();
+    assert_eq!(net[xpub].subscriber_count("7"), 1);
+    let now = net.now();
+    net[sub].close(now);
+    net.advance(s(20));
+    recv_all(&mut net, xpub);
+    let held = net[xpub].stats().held.subscriptions;
+    assert!(held < empty + 10_000, "{held} bytes are held for the subscriptions of a peer that has left");
+}
+
+#[test]
+fn message_for_all_follows_when_manual_last_value_ends() {
+    let mut net = Net::seeded(1);
+    let xpub = bound(&mut net, Options::<XPub>::new());
+    let [one, other] = [1, 2].map(|_| connected(&mut net, Options::<Sub>::new()));
+    net[one].subscribe("a").unwrap();
+    net.settle();
+    let options = net[xpub].options::<XPub>().unwrap();
+    net[xpub].set_options(options.clone().manual_last_value(true)).unwrap();
+    net[other].subscribe("a").unwrap();
+    net.settle();
+    recv_all(&mut net, xpub);
+    net[xpub].subscribe("a").unwrap();
+    net[xpub].set_options(options).unwrap();
+    net[xpub].send("a").unwrap();
+    net.settle();
+    assert_eq!([one, other].map(|sub| recv_all(&mut net, sub).len()), [1, 1]);
+}
+
+#[test]
+fn verboser_cancels_no_more_than_was_reported_before() {
+    let mut net = Net::seeded(1);
+    let xpub = bound(&mut net, Options::<XPub>::new());
+    let subs = [1, 2].map(|_| connected(&mut net, Options::<Sub>::new()));
+    for sub in subs {
+        net[sub].subscribe("a").unwrap();
+        net.settle();
+    }
+    assert_eq!(bodies(&recv_all(&mut net, xpub)), ["\u{1}a"]);
+    let options = net[xpub].options::<XPub>().unwrap().verboser(true);
+    net[xpub].set_options(options).unwrap();
+    net[subs[0]].unsubscribe("a").unwrap();
+    net.settle();
+    assert_eq!(net[xpub].recv(), Err(RecvError::Empty), "a proxy would end the subscription of the other peer");
+    net[subs[1]].unsubscribe("a").unwrap();
+    net.settle();
+    assert_eq!(bodies(&recv_all(&mut net, xpub)), ["\0a"]);
+}
