@@ -108,9 +108,11 @@ impl Socket {
     /// Emits [`Action::Dial`] for the pipe `id` if it is in the state Connecting, and starts the timer of
     /// `connect_timeout`. Over `inproc` there is no such timer.
     pub(super) fn dial(&mut self, id: PipeId) {
-        let Some(pipe) = self.pipes.get(id) else { return };
+        let Some(pipe) = self.pipes.get_mut(id) else { return };
         let Some(endpoint) = pipe.state.endpoint().filter(|_| pipe.state.is_connecting()).cloned() else { return };
-        let to = self.settings.proxy.as_ref().map_or_else(|| endpoint.clone(), |proxy| proxy.dial_endpoint(&endpoint));
+        let proxy = self.settings.proxy.as_ref();
+        let to = proxy.map_or_else(|| endpoint.clone(), |proxy| proxy.dial_endpoint(&endpoint));
+        pipe.state.set_proxy(proxy.cloned());
         self.actions.push_back(Action::Dial(id, to));
         // A dial over `inproc` has no timeout: it waits until the endpoint is bound.
         let waits = matches!(endpoint, Endpoint::Inproc(_));
@@ -128,14 +130,16 @@ impl Socket {
         if !self.connected_link(id, now) {
             return None;
         }
-        let endpoint = self.pipes.get(id)?.state.endpoint()?;
+        let state = &self.pipes.get(id)?.state;
+        let endpoint = state.endpoint()?;
         let config = match endpoint.resource() {
             None => Arc::clone(&self.config),
             resource => {
                 Arc::new(ConnectionConfig { resource: resource.cloned(), ..ConnectionConfig::clone(&self.config) })
             }
         };
-        let mut connection = match &self.settings.proxy {
+        // The option may have changed since the dial began.
+        let mut connection = match state.proxy() {
             Some(proxy) if matches!(endpoint, Endpoint::Tcp { .. }) => {
                 Connection::via_socks(&config, proxy.user.clone(), endpoint, &mut *self.entropy, self.now)
             }

@@ -173,7 +173,7 @@ pub(crate) struct Settings {
     pub(crate) handover: bool,
     pub(crate) relaxed: bool,
     pub(crate) correlate: bool,
-    pub(crate) proxy: Option<Proxy>,
+    pub(crate) proxy: Option<Arc<Proxy>>,
     pub(crate) immediate: bool,
     pub(crate) fail_unreachable: bool,
     pub(crate) conflate: bool,

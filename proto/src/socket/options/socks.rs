@@ -7,6 +7,7 @@ use crate::kind::Kind;
 use crate::socket::error::OptionsError;
 use alloc::format;
 use alloc::string::String;
+use alloc::sync::Arc;
 
 /// SOCKS5 proxy through which the socket connects to TCP endpoints. Includes the user name and the password for the
 /// proxy, if it requires them.
@@ -45,7 +46,7 @@ impl<T: Kind> Options<T> {
     pub fn socks_proxy(mut self, proxy: &str) -> Result<Self, OptionsError> {
         let at = format!("tcp://{proxy}").parse::<Endpoint>().ok().filter(|at| !at.is_wildcard());
         let at = at.ok_or_else(|| OptionsError::Proxy(proxy.into()))?;
-        self.settings.proxy = Some(Proxy { at, user: None });
+        self.settings.proxy = Some(Arc::new(Proxy { at, user: None }));
         Ok(self)
     }
 
@@ -70,7 +71,7 @@ impl<T: Kind> Options<T> {
         }
         let mut options = self.socks_proxy(proxy)?;
         if let Some(proxy) = &mut options.settings.proxy {
-            proxy.user = Some(user);
+            Arc::make_mut(proxy).user = Some(user);
         }
         Ok(options)
     }

@@ -3,8 +3,10 @@
 use crate::address::Endpoint;
 use crate::connection::{ConnectionError, RoundTrip};
 use crate::socket::id::ListenerId;
+use crate::socket::options::Proxy;
 use crate::time::Instant;
 use alloc::boxed::Box;
+use alloc::sync::Arc;
 use core::time::Duration;
 
 /// State of a pipe.
@@ -72,6 +74,8 @@ pub(crate) enum LinkState {
 #[derive(Debug)]
 pub(crate) struct Dialer {
     pub(crate) endpoint: Endpoint,
+    /// Proxy of the latest dial; `None` if it was dialled directly.
+    via: Option<Arc<Proxy>>,
     /// Number of failures in a row, for each [`FailureKind`]. A failed dial and a lost connection each count as one
     /// failure. A connection that lasted (see [`PipeState::has_lasted`]) ends the row: its own loss is the first failure
     /// of a new row. The back-off after a failure grows with the number of its kind.
@@ -125,8 +129,14 @@ enum LinkPhase {
 impl PipeState {
     /// Creates the state of the pipe of a new `connect`.
     pub(crate) const fn dialled(endpoint: Endpoint) -> Self {
-        let dialer =
-            Dialer { endpoint, failures: [0; 2], failed_attempts: 0, last_delay: Duration::ZERO, rejection: None };
+        let dialer = Dialer {
+            endpoint,
+            via: None,
+            failures: [0; 2],
+            failed_attempts: 0,
+            last_delay: Duration::ZERO,
+            rejection: None,
+        };
         Self::Open(LinkState::Connecting(dialer))
     }
 
@@ -276,6 +286,18 @@ impl PipeState {
     /// dial the peer.
     pub(crate) fn failed_attempts(&self) -> u32 {
         self.dialer().map_or(0, |dialer| dialer.failed_attempts)
+    }
+
+    /// Returns the proxy of the latest dial; `None` without a proxy, and if this socket did not dial the peer.
+    pub(crate) fn proxy(&self) -> Option<&Arc<Proxy>> {
+        self.dialer()?.via.as_ref()
+    }
+
+    /// Sets the proxy of a dial that begins.
+    pub(crate) fn set_proxy(&mut self, proxy: Option<Arc<Proxy>>) {
+        if let Some(dialer) = self.dialer_mut() {
+            dialer.via = proxy;
+        }
     }
 
     fn dialer_mut(&mut self) -> Option<&mut Dialer> {

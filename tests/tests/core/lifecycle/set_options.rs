@@ -5,7 +5,7 @@ use sansmq_proto::kind::{Any, Dealer, Pub, Pull, Push, Router, Sub, XPub};
 use sansmq_proto::security::Security;
 use sansmq_proto::socket::SetOptionsError;
 use sansmq_proto::testing::Net;
-use sansmq_proto::{Event, Options, RecvError, SendError, Socket, SystemEntropy};
+use sansmq_proto::{Buf, Event, Instant, Options, RecvError, SendError, Socket, SystemEntropy};
 use sansmq_tests::{bodies, events, recv_all};
 
 #[test]
@@ -259,4 +259,19 @@ fn verboser_cancels_no_more_than_was_reported_before() {
     net[subs[1]].unsubscribe("a").unwrap();
     net.settle();
     assert_eq!(bodies(&recv_all(&mut net, xpub)), ["\0a"]);
+}
+
+#[test]
+fn changed_socks_proxy_does_not_count_for_a_dial_under_way() {
+    let first_byte = |before: Options<Push>, after: Options<Push>| {
+        let mut socket = Socket::new(before, SystemEntropy);
+        let pipe = socket.connect("tcp://place:1".parse().unwrap(), Instant::ORIGIN).unwrap();
+        socket.set_options(after).unwrap();
+        let mut connection = socket.connected(pipe, Instant::ORIGIN).unwrap();
+        connection.poll_transmit().unwrap().chunk()[0]
+    };
+    let proxy = || push().socks_proxy_as("proxy:1080", "ann", "secret").unwrap();
+    let (greeting, socks) = (0xff, 5);
+    assert_eq!(first_byte(push(), proxy()), greeting, "the password is for the proxy, not for this endpoint");
+    assert_eq!(first_byte(proxy(), push()), socks, "the proxy expects a request");
 }
