@@ -89,7 +89,8 @@ impl Socket {
         for pipe in self.pipes.configure(&self.settings) {
             self.effects |= self.pattern.on_room(&mut self.pipes, pipe);
         }
-        self.effects |= Effects::READABLE | Effects::WRITABLE;
+        // The number of subscribers changes with `invert_matching`.
+        self.effects |= Effects::READABLE | Effects::WRITABLE | Effects::PEERS_CHANGED;
         self.update_blocked();
         Ok(())
     }

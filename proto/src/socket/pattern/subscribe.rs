@@ -96,6 +96,9 @@ impl Pattern for Subscribe {
     fn configure(&mut self, pipes: &mut Pipes, settings: &Settings, _: &mut dyn Entropy) {
         let was_inverted = self.options.invert;
         self.options = settings.subscribing.clone();
+        if self.options.invert != was_inverted {
+            self.drop_unmatched(pipes);
+        }
     }
 
     fn on_ready(

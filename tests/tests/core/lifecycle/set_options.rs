@@ -275,3 +275,22 @@ fn changed_socks_proxy_does_not_count_for_a_dial_under_way() {
     assert_eq!(first_byte(push(), proxy()), greeting, "the password is for the proxy, not for this endpoint");
     assert_eq!(first_byte(proxy(), push()), socks, "the proxy expects a request");
 }
+
+#[test]
+fn inverted_matching_drops_queued_messages_and_is_announced() {
+    let mut net = Net::seeded(1);
+    let publisher = bound(&mut net, Options::<Pub>::new());
+    let sub = connected(&mut net, Options::<Sub>::new());
+    net[sub].subscribe("a").unwrap();
+    net.settle();
+    net[publisher].send("a").unwrap();
+    net.settle();
+    let options = net[sub].options::<Sub>().unwrap().invert_matching(true);
+    net[sub].set_options(options).unwrap();
+    assert_eq!(net[sub].recv(), Err(RecvError::Empty), "the message matches no longer");
+    net[publisher].take_peers_changed();
+    let options = net[publisher].options::<Pub>().unwrap().invert_matching(true);
+    net[publisher].set_options(options).unwrap();
+    assert_eq!(net[publisher].subscriber_count("b"), 1);
+    assert!(net[publisher].take_peers_changed(), "a call that waits for subscribers looks again");
+}

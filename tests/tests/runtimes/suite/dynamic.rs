@@ -2,6 +2,7 @@
 
 use super::super::fixture::{DealerSocket, PullSocket, PushSocket, RouterSocket, Socket, run};
 use super::ANY;
+use sansmq::proto::kind::{Pub, Sub};
 use sansmq::proto::socket::JoinError;
 use sansmq::{
     ConnectError, Error, Options, RecvError, SendError, SetOptionsError, SocketOption, SocketType, SubscribeError,
@@ -71,6 +72,20 @@ fn changed_send_hwm_wakes_a_waiting_send() {
         let second = async { push.send("second").await.unwrap() };
         let change = async { push.set_options(push.options().send_hwm(2)).unwrap() };
         futures_util::future::join(second, change).await;
+    });
+}
+
+#[test]
+fn inverted_matching_wakes_a_wait_for_subscribers() {
+    run(|| async {
+        let publisher = Socket::with_options(Options::<Pub>::new());
+        let endpoint = publisher.bind(ANY).await.unwrap();
+        let sub = Socket::with_options(Options::<Sub>::new());
+        sub.connect(&endpoint).unwrap();
+        sub.subscribe("a").unwrap();
+        publisher.wait_subscribed("a", 1).await;
+        let change = async { publisher.set_options(publisher.options().invert_matching(true)).unwrap() };
+        futures_util::future::join(publisher.wait_subscribed("b", 1), change).await;
     });
 }
 
