@@ -356,11 +356,12 @@ impl Pipes {
         [mark(settings.send_hwm, settings.send_hwm_bytes), mark(settings.recv_hwm, settings.recv_hwm_bytes)]
     }
 
-    /// Applies changed options to all queues. Returns the pipes with an outgoing queue that was full and has room now.
+    /// Applies changed options to all queues. Returns the pipes that have room for messages now and may have had none before.
     pub(crate) fn configure(&mut self, settings: &Settings) -> Vec<PipeId> {
         self.marks = Self::marks(settings);
         self.lower_marks();
         self.conflate = settings.conflate;
+        let admits_dials = self.immediate && !settings.immediate;
         self.immediate = settings.immediate;
         self.update_max_send_size(settings.max_send_size);
         let (send_hwm, recv_hwm) = (self.send_hwm, self.recv_hwm);
@@ -369,7 +370,9 @@ impl Pipes {
             cost::requested(1);
             let Some(pipe) = self.get_mut(id) else { continue };
             pipe.close_if_full(send_hwm);
-            if pipe.full && !pipe.outgoing.is_full(send_hwm) {
+            let is_full = pipe.outgoing.is_full(send_hwm);
+            // A connection that was accepted has no queue before the end of its handshake.
+            if !is_full && (pipe.full || admits_dials && pipe.state.is_open_dial()) {
                 pipe.full = false;
                 with_room.push(id);
             }

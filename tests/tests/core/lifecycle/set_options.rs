@@ -294,3 +294,16 @@ fn inverted_matching_drops_queued_messages_and_is_announced() {
     assert_eq!(net[publisher].subscriber_count("b"), 1);
     assert!(net[publisher].take_peers_changed(), "a call that waits for subscribers looks again");
 }
+
+#[test]
+fn immediate_turned_off_makes_room_at_unfinished_dials() {
+    let mut net = Net::seeded(1);
+    let push = connected(&mut net, push().immediate(true));
+    assert!(matches!(net[push].send("x"), Err(SendError::Full(_))));
+    let options = net[push].options::<Push>().unwrap().immediate(false);
+    net[push].set_options(options).unwrap();
+    net[push].send("x").expect("the dial has a queue");
+    let options = net[push].options::<Push>().unwrap().immediate(true);
+    net[push].set_options(options).unwrap();
+    assert!(matches!(net[push].send("x"), Err(SendError::Full(_))));
+}
