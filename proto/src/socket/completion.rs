@@ -29,7 +29,8 @@ impl Socket {
             None => self.pattern.can_complete_sends(&mut self.pipes, count),
             // A message for a peer that accepts no more messages is sent to another peer, or `send` returns an error.
             Some(pipe) => {
-                self.pipes.get(pipe).is_none_or(|entry| !entry.state.accepts_messages())
+                self.pattern.drops_if_full()
+                    || self.pipes.get(pipe).is_none_or(|entry| !entry.state.accepts_messages())
                     || self.pipes.room(pipe) >= count
             }
         }

@@ -55,6 +55,10 @@ pub(super) trait Addressing: Debug + Send {
         true
     }
 
+    fn drops_if_full(&self) -> bool {
+        false
+    }
+
     fn is_other_peer(&self, _: &Pipes, _: PipeId, _: &Peer) -> bool {
         false
     }
@@ -109,6 +113,10 @@ impl<R: Addressing> Pattern for Addressed<R> {
 
     fn carries_over(&self) -> bool {
         self.0.carries_over()
+    }
+
+    fn drops_if_full(&self) -> bool {
+        self.0.drops_if_full()
     }
 
     fn is_other_peer(&self, pipes: &Pipes, pipe: PipeId, peer: &Peer) -> bool {

@@ -200,6 +200,12 @@ pub(super) trait Pattern: Debug + Send {
         count <= 1 && self.can_send(pipes)
     }
 
+    /// Returns true if `send` drops a message for a peer that has no room, and so never returns `Full`. Used only for socket
+    /// types that send by routing id.
+    fn drops_if_full(&self) -> bool {
+        false
+    }
+
     /// Returns true if at least `count` calls of `recv` would complete now, each with any result except `Empty`. May
     /// return false although more calls would complete, but never for `count` = 1.
     fn can_complete_recvs(&mut self, pipes: &mut Pipes, count: usize) -> bool {

@@ -76,6 +76,10 @@ impl Addressing for Router {
         Ok(effects)
     }
 
+    fn drops_if_full(&self) -> bool {
+        !self.mandatory
+    }
+
     // A peer without a routing id may be any peer, so the earlier routing id remains.
     fn is_other_peer(&self, pipes: &Pipes, pipe: PipeId, peer: &Peer) -> bool {
         let is_other = |id: &Frame| !id.is_empty() && !peer.routing_id.is_empty() && *id != peer.routing_id;

@@ -307,3 +307,16 @@ fn immediate_turned_off_makes_room_at_unfinished_dials() {
     net[push].set_options(options).unwrap();
     assert!(matches!(net[push].send("x"), Err(SendError::Full(_))));
 }
+
+#[test]
+fn waiting_send_completes_when_mandatory_is_turned_off() {
+    let mut socket = Socket::new(Options::<Router>::new().mandatory(true).send_hwm(1), SystemEntropy);
+    let pipe = socket.connect_as("tcp://place:1".parse().unwrap(), "bob", Instant::ORIGIN).unwrap();
+    socket.send(["bob", "first"]).unwrap();
+    assert!(matches!(socket.send(["bob", "second"]), Err(SendError::Full(_))));
+    assert!(!socket.can_complete_sends(1, Some(pipe)));
+    let options = socket.options::<Router>().unwrap().mandatory(false);
+    socket.set_options(options).unwrap();
+    assert!(socket.can_complete_sends(1, Some(pipe)), "the message is dropped");
+    socket.send(["bob", "second"]).unwrap();
+}

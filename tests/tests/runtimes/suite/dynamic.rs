@@ -90,6 +90,19 @@ fn inverted_matching_wakes_a_wait_for_subscribers() {
 }
 
 #[test]
+fn mandatory_turned_off_wakes_a_waiting_send() {
+    run(|| async {
+        let options = Options::new().mandatory(true).send_hwm(1).linger(std::time::Duration::ZERO);
+        let router = RouterSocket::with_options(options);
+        router.connect_as("inproc://nothing is bound here either", "bob").unwrap();
+        router.send(["bob", "first"]).await.unwrap();
+        let second = async { router.send(["bob", "second"]).await.unwrap() };
+        let change = async { router.set_options(router.options().mandatory(false)).unwrap() };
+        futures_util::future::join(second, change).await;
+    });
+}
+
+#[test]
 fn changed_options_count_and_security_is_refused_after_a_bind() {
     run(|| async {
         let router = RouterSocket::new();
