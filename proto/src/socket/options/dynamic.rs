@@ -9,6 +9,7 @@ use crate::socket::error::OptionsError;
 use crate::socket_type::SocketType;
 use alloc::string::String;
 use bytes::Bytes;
+use core::fmt;
 use core::marker::PhantomData;
 use core::time::Duration;
 
@@ -51,13 +52,30 @@ macro_rules! socket_options {
         /// An option with its value, for programs that know the socket type or the option only at run time, such as bindings
         /// and bridges. Each variant has the name and the values of a setter of
         /// [`Options`], where they are documented. [`Options::set`] sets it.
-        #[derive(Clone, Debug)]
+        #[derive(Clone)]
         #[non_exhaustive]
         pub enum SocketOption {$(
             #[doc = concat!("[`", stringify!($name), "`](Options::", stringify!($name), ")")]
             $(#[$attribute])*
             $variant $(($($type),+))?,
         )*}
+
+        // Written by hand to keep the password out of logs.
+        impl fmt::Debug for SocketOption {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                match self {$(
+                    $(#[$attribute])*
+                    Self::$variant $(($($value),+))? => {
+                        let mut text = f.debug_tuple(stringify!($variant));
+                        $($(match stringify!($value) {
+                            "password" => text.field(&format_args!("..")),
+                            _ => text.field($value),
+                        };)+)?
+                        text.finish()
+                    }
+                )*}
+            }
+        }
 
         impl SocketOption {
             /// Returns the name of the option, which is that of the setter in [`Options`], such as `send_hwm`.
@@ -200,6 +218,7 @@ impl<T: Kind> Options<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::format;
     use alloc::vec::Vec;
 
     /// Compares each option with the table in the documentation of [`Options`], which another test compares with the setters.
@@ -239,6 +258,18 @@ mod tests {
         let OptionsError::NotForType { option, socket_type, types } = error else { panic!("{error}") };
         assert_eq!((option, socket_type), ("hiccup_message", SocketType::Rep));
         assert_eq!(types, [SocketType::Dealer, SocketType::Client, SocketType::Peer]);
+    }
+
+    #[test]
+    fn debug_text_of_an_option_does_not_contain_the_password() {
+        let text = format!("{:?}", SocketOption::SocksProxyAs("proxy:1".into(), "ann".into(), "secret".into()));
+        assert_eq!(text, "SocksProxyAs(\"proxy:1\", \"ann\", ..)");
+        assert_eq!(
+            format!("{:?}, {:?}", SocketOption::SendHwm(7), SocketOption::NoReconnect),
+            "SendHwm(7), NoReconnect"
+        );
+        let login = Security::plain_client("ann", "secret").unwrap();
+        assert!(!format!("{:?}", SocketOption::Security(login)).contains("secret"));
     }
 
     #[test]
