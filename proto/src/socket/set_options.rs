@@ -48,9 +48,9 @@ impl Socket {
     ///
     /// | options | change |
     /// |---|---|
-    /// | `linger`, `send_hwm`, `recv_hwm`, `send_hwm_bytes`, `recv_hwm_bytes`, `max_send_size`, `fail_unreachable`, `immediate`, `mandatory`, `handover`, `relaxed`, `notify`, `notify_connect`, `notify_disconnect`, `disconnect_message`, `hiccup_message`, `slow_subscriber`, `max_subscriptions`, `max_subscription_size`, `invert_matching`, `verbose`, `verboser`, `manual`, `manual_last_value`, `max_peers`, `max_handshakes`, `max_handshake_rate`, and `only_first_subscribe` of an XSUB | at once, for present connections and queues too |
+    /// | `linger`, `send_hwm`, `recv_hwm`, `send_hwm_bytes`, `recv_hwm_bytes`, `max_send_size`, `fail_unreachable`, `immediate`, `mandatory`, `handover`, `relaxed`, `notify_connect`, `notify_disconnect`, `disconnect_message`, `hiccup_message`, `slow_subscriber`, `max_subscriptions`, `max_subscription_size`, `invert_matching`, `verbose`, `verboser`, `manual`, `manual_last_value`, `max_peers`, `max_handshakes`, `max_handshake_rate`, and `only_first_subscribe` of an XSUB | at once, for present connections and queues too |
     /// | `reconnect`, `no_reconnect`, `reconnect_refused`, `reconnect_stop`, `connect_timeout`, `socks_proxy` | from the next dial or failure |
-    /// | `routing_id`, `heartbeat`, `handshake_timeout`, `max_message_size`, `max_frames`, `metadata`, `allow_legacy_zmtp`, `hello_message`, `welcome_message`, `probe_router`, and `only_first_subscribe` of an XPUB | for connections that are made afterwards |
+    /// | `routing_id`, `heartbeat`, `handshake_timeout`, `max_message_size`, `max_frames`, `metadata`, `allow_legacy_zmtp`, `hello_message`, `welcome_message`, `probe_router`, `notify`, and `only_first_subscribe` of an XPUB | for connections that are made afterwards |
     /// | options of the operating system, such as `keepalive` | for later calls of `bind`, and for connections that are dialled afterwards |
     /// | `security`, `authenticator`, `any_key`, `zap_domain`, `zap_handler`, `auth_timeout`, `conflate`, `correlate`, `max_handshake_bytes` | before the first call of `bind` or `connect` only |
     ///
