@@ -46,6 +46,10 @@ enum Op {
     Grant(Prefix),
     /// Ends the connection of the peer, and connects again.
     Reconnect(Peer),
+    /// Changes which subscription changes an XPUB reports.
+    Report(Reports),
+    /// Changes the maximum number of subscriptions of each peer.
+    Limit(u16),
     /// Handles the timers that have expired after this number of milliseconds.
     Pass(u8),
 }
@@ -110,16 +114,25 @@ pub fn publisher(data: &[u8]) {
     assert_eq!(world.socket.subscription_count(), 0, "{scenario:?}");
 }
 
+impl Reports {
+    /// Returns the options of an XPUB with these reports.
+    const fn of_xpub(self, xpub: Options<kind::XPub>) -> Options<kind::XPub> {
+        match self {
+            Self::None | Self::Changes => xpub,
+            Self::Verbose => xpub.verbose(true),
+            Self::Verboser => xpub.verboser(true),
+            Self::Manual => xpub.manual(true),
+        }
+    }
+}
+
 impl World {
     fn new(scenario: &Scenario) -> Self {
         let limit = if scenario.has_large_limits { 100_000 } else { 1000 };
         let xpub = Options::<kind::XPub>::new().recv_hwm(0).max_subscriptions(limit);
         let options: Options<kind::Any> = match scenario.reports {
             Reports::None => Options::<kind::Pub>::new().max_subscriptions(limit).erase(),
-            Reports::Changes => xpub.erase(),
-            Reports::Verbose => xpub.verbose(true).erase(),
-            Reports::Verboser => xpub.verboser(true).erase(),
-            Reports::Manual => xpub.manual(true).erase(),
+            reports => reports.of_xpub(xpub).erase(),
         };
         let mut socket = Socket::new(options, SeededEntropy::new(1));
         let links = ["tcp://one:1", "tcp://other:1"].map(|endpoint| {
@@ -178,6 +191,17 @@ impl World {
                 if let Some(bytes) = self.bytes(prefix, 1) {
                     let _ = self.socket.subscribe(bytes);
                 }
+            }
+            Op::Report(reports) => {
+                if let Some(options) = self.socket.options::<kind::XPub>() {
+                    let options = reports.of_xpub(options.manual(false).verbose(false));
+                    self.socket.set_options(options).expect("the option can change");
+                }
+            }
+            Op::Limit(limit) => {
+                let options = self.socket.options::<kind::Any>().expect("any socket has these options");
+                let options = options.max_subscriptions(limit.into());
+                self.socket.set_options(options).expect("the option can change");
             }
             Op::Reconnect(peer) => self.cut(peer as usize),
             Op::Pass(millis) => {

@@ -3,8 +3,10 @@
 use super::bounded;
 use super::memory::Allocated;
 use arbitrary::{Arbitrary, Unstructured};
+use sansmq_proto::kind::Any;
+use sansmq_proto::socket::{ReconnectStop, SetOptionsError, SlowSubscriber, SocketOption};
 use sansmq_proto::testing::{Net, NodeId};
-use sansmq_proto::{Endpoint, Message, Options, SocketType};
+use sansmq_proto::{Endpoint, Frame, Message, Options, SocketType};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -44,6 +46,39 @@ enum Op {
     Pass(u8),
     Subscribe(Node),
     Close(Node),
+    /// Changes an option of the node, if its type has the option.
+    Set(Node, Change),
+}
+
+/// Changed option. Times are in milliseconds.
+#[derive(Arbitrary, Clone, Copy, Debug)]
+enum Change {
+    SendHwm(u8),
+    RecvHwm(u8),
+    SendHwmBytes(u16),
+    RecvHwmBytes(u16),
+    Linger(Option<u16>),
+    Immediate(bool),
+    FailUnreachable(bool),
+    Reconnect(u16, u16),
+    NoReconnect,
+    StopIfRefused(bool),
+    ConnectTimeout(Option<u16>),
+    HandshakeTimeout(Option<u16>),
+    Heartbeat(u16),
+    RoutingId(u8),
+    MaxMessageSize(u16),
+    MaxSendSize(u16),
+    MaxPeers(u8),
+    MaxHandshakes(u8),
+    Mandatory(bool),
+    Handover(bool),
+    Relaxed(bool),
+    SlowSubscriber(u8),
+    MaxSubscriptions(u8),
+    InvertMatching(bool),
+    /// An option that cannot change after the first `bind` or `connect`.
+    Conflate(bool),
 }
 
 #[derive(Arbitrary, Clone, Copy, Debug)]
@@ -80,6 +115,7 @@ struct World {
     /// True if a connection has ended or a node has connected twice. Messages of one sender may then be received out of
     /// order: order is kept only within each connection, and a socket receives fair-queued from several connections.
     unordered: bool,
+    /// Largest high-water mark in messages that any node has had.
     hwm: usize,
 }
 
@@ -118,6 +154,55 @@ impl Pattern {
             Self::ReqRep => [SocketType::Rep, SocketType::Req],
             Self::ClientServer => [SocketType::Server, SocketType::Client],
         }
+    }
+}
+
+impl Change {
+    fn option(self) -> SocketOption {
+        let millis = |millis: u16| Duration::from_millis(millis.into());
+        match self {
+            Self::SendHwm(messages) => SocketOption::SendHwm(usize::from(messages).max(1)),
+            Self::RecvHwm(messages) => SocketOption::RecvHwm(usize::from(messages).max(1)),
+            Self::SendHwmBytes(bytes) => SocketOption::SendHwmBytes(bytes.into()),
+            Self::RecvHwmBytes(bytes) => SocketOption::RecvHwmBytes(bytes.into()),
+            Self::Linger(linger) => SocketOption::Linger(linger.map(millis)),
+            Self::Immediate(on) => SocketOption::Immediate(on),
+            Self::FailUnreachable(on) => SocketOption::FailUnreachable(on),
+            // Shorter delays and intervals only take time.
+            Self::Reconnect(first, max) => SocketOption::Reconnect(millis(first.max(10)), millis(max)),
+            Self::NoReconnect => SocketOption::NoReconnect,
+            Self::StopIfRefused(refused) => {
+                SocketOption::ReconnectStop(ReconnectStop { refused, ..ReconnectStop::default() })
+            }
+            Self::ConnectTimeout(timeout) => SocketOption::ConnectTimeout(timeout.map(millis)),
+            Self::HandshakeTimeout(timeout) => SocketOption::HandshakeTimeout(timeout.map(millis)),
+            Self::Heartbeat(interval) => SocketOption::Heartbeat(Some(millis(interval.max(100)))),
+            Self::RoutingId(id) => SocketOption::RoutingId(Frame::from(vec![id % 4 + 1])),
+            Self::MaxMessageSize(bytes) => SocketOption::MaxMessageSize(bytes.into()),
+            Self::MaxSendSize(bytes) => SocketOption::MaxSendSize(bytes.into()),
+            Self::MaxPeers(peers) => SocketOption::MaxPeers(peers.into()),
+            Self::MaxHandshakes(handshakes) => SocketOption::MaxHandshakes(handshakes.into(), 0),
+            Self::Mandatory(on) => SocketOption::Mandatory(on),
+            Self::Handover(on) => SocketOption::Handover(on),
+            Self::Relaxed(on) => SocketOption::Relaxed(on),
+            Self::SlowSubscriber(policy) => SocketOption::SlowSubscriber(match policy % 4 {
+                0 => SlowSubscriber::DropNewest,
+                1 => SlowSubscriber::DropOldest,
+                2 => SlowSubscriber::Disconnect,
+                _ => SlowSubscriber::Block,
+            }),
+            Self::MaxSubscriptions(subscriptions) => SocketOption::MaxSubscriptions(subscriptions.into()),
+            Self::InvertMatching(on) => SocketOption::InvertMatching(on),
+            Self::Conflate(on) => SocketOption::Conflate(on),
+        }
+    }
+
+    /// Returns true if this change may end connections, so that messages arrive over several ones.
+    const fn may_end_connections(self) -> bool {
+        !matches!(
+            self,
+            Self::SendHwm(_) | Self::RecvHwm(_) | Self::SendHwmBytes(_) | Self::RecvHwmBytes(_) | Self::MaxSendSize(_)
+        )
     }
 }
 
@@ -163,6 +248,25 @@ impl World {
             Op::Pass(millis) => self.net.advance(Duration::from_millis(u64::from(millis) * u64::from(millis))),
             Op::Subscribe(node) => drop(self.net[self.nodes[node as usize]].subscribe("")),
             Op::Close(node) => self.net[self.nodes[node as usize]].close(now),
+            Op::Set(node, change) => self.set(node as usize, change),
+        }
+    }
+
+    fn set(&mut self, node: usize, change: Change) {
+        if let Change::SendHwm(messages) | Change::RecvHwm(messages) = change {
+            self.hwm = self.hwm.max(messages.into());
+        }
+        self.unordered |= change.may_end_connections();
+        let socket = &mut self.net[self.nodes[node]];
+        let options = socket.options::<Any>().expect("any socket has these options");
+        let Ok(options) = options.set(change.option()) else { return };
+        // A node that has not connected yet may conflate, and so replace messages.
+        if matches!(change, Change::Conflate(_)) && !self.connected[node] && node > 0 {
+            return;
+        }
+        match socket.set_options(options) {
+            Ok(()) | Err(SetOptionsError::Closed) => {}
+            Err(error) => assert!(matches!(change, Change::Conflate(true)), "{change:?}: {error}"),
         }
     }
 

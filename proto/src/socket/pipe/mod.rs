@@ -127,6 +127,9 @@ pub(crate) struct Pipes {
     recv_hwm: HighWaterMark,
     /// High-water marks of the options: of outgoing and of incoming queues.
     marks: [HighWaterMark; 2],
+    /// Largest marks that the options have had. A queue may be longer than its mark after the mark was lowered.
+    #[cfg(feature = "meter")]
+    largest_marks: [HighWaterMark; 2],
     /// Memory that this socket and others hold together; `None` without a limit of this memory.
     budget: Option<Arc<MemoryBudget>>,
     /// True if each incoming and each outgoing queue holds only its latest message (`ZMQ_CONFLATE`).
@@ -170,6 +173,8 @@ impl Pipes {
             send_hwm,
             recv_hwm,
             marks,
+            #[cfg(feature = "meter")]
+            largest_marks: marks,
             budget: None,
             conflate: settings.conflate,
             max_send_size: settings.max_send_size,
@@ -359,6 +364,11 @@ impl Pipes {
     /// Applies changed options to all queues. Returns the pipes that have room for messages now and may have had none before.
     pub(crate) fn configure(&mut self, settings: &Settings) -> Vec<PipeId> {
         self.marks = Self::marks(settings);
+        #[cfg(feature = "meter")]
+        {
+            let ([send, recv], [of_send, of_recv]) = (self.largest_marks, self.marks);
+            self.largest_marks = [send.max(of_send), recv.max(of_recv)];
+        }
         self.lower_marks();
         self.conflate = settings.conflate;
         let admits_dials = self.immediate && !settings.immediate;

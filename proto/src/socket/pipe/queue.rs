@@ -67,6 +67,12 @@ impl HighWaterMark {
         Self { bytes: self.bytes.min(bytes as u64), ..self }
     }
 
+    /// Returns a mark with the larger number of messages, and the larger number of bytes, of two marks.
+    #[cfg(feature = "meter")]
+    pub(crate) fn max(self, other: Self) -> Self {
+        Self { messages: self.messages.max(other.messages), bytes: self.bytes.max(other.bytes) }
+    }
+
     /// Returns the low-water mark: half of this mark. A full queue has room again when it has fallen to the low-water
     /// mark.
     // A distance between the marks keeps sender and receiver from waking each other for every message.

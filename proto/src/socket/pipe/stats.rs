@@ -72,7 +72,7 @@ impl Pipes {
 
     /// Checks the counts of all queues; see [`Socket::assert_held`](crate::Socket::assert_held).
     pub(crate) fn assert_held(&self) -> usize {
-        let [send_hwm, recv_hwm] = self.marks;
+        let [send_hwm, recv_hwm] = self.largest_marks;
         let pipes = self.slots.iter().filter_map(|slot| slot.pipe.as_ref());
         let visited = pipes.map(|pipe| {
             let sent = pipe.outgoing.assert_held(send_hwm, Self::RETURNED);
