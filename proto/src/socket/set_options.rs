@@ -55,9 +55,13 @@ impl Socket {
     /// | `security`, `authenticator`, `any_key`, `zap_domain`, `zap_handler`, `auth_timeout`, `conflate`, `correlate`, `max_handshake_bytes` | before the first call of `bind` or `connect` only |
     ///
     /// A lower high-water mark drops nothing: a longer queue is full until it has become shorter. A lower `max_peers`
-    /// closes no connection. When `manual` is turned on, the present subscriptions stay in effect until the application ends
-    /// them; when it is turned off, what the peers have requested is in effect, and nothing else. `linger` counts for calls of `close` and `disconnect` afterwards. While the memory limit of a
+    /// closes no connection. `linger` counts for calls of `close` and `disconnect` afterwards. While the memory limit of a
     /// context is exceeded, the marks in bytes stay lower than these.
+    ///
+    /// When `manual` is turned on, the present subscriptions stay in effect until the application ends them. When it is turned
+    /// off, all that the peers have requested is in effect, and nothing else. `only_first_subscribe` of an XPUB counts at once
+    /// when it is turned off. At a port that several sockets share, connections that belong to no socket yet have the limits
+    /// that the first socket had when it opened the port.
     ///
     /// # Errors
     /// [`SetOptionsError`].

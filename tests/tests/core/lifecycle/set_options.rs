@@ -1,7 +1,7 @@
 //! Tests of options that change on a live socket.
 
 use super::{bound, connected, ms, pull, push, s};
-use sansmq_proto::kind::{Any, Dealer, Pub, Pull, Push, Router, Sub, XPub};
+use sansmq_proto::kind::{Any, Dealer, Pub, Pull, Push, Router, Stream, Sub, XPub, XSub};
 use sansmq_proto::security::Security;
 use sansmq_proto::socket::SetOptionsError;
 use sansmq_proto::testing::Net;
@@ -319,4 +319,35 @@ fn waiting_send_completes_when_mandatory_is_turned_off() {
     socket.set_options(options).unwrap();
     assert!(socket.can_complete_sends(1, Some(pipe)), "the message is dropped");
     socket.send(["bob", "second"]).unwrap();
+}
+
+#[test]
+fn only_first_subscribe_turned_off_counts_at_once() {
+    let mut net = Net::seeded(1);
+    let xpub = bound(&mut net, Options::<XPub>::new());
+    let xsub = connected(&mut net, Options::<XSub>::new());
+    net.settle();
+    for (is_only_first, subscribers) in [(true, 0), (false, 1)] {
+        let options = net[xpub].options::<XPub>().unwrap().only_first_subscribe(is_only_first);
+        net[xpub].set_options(options).unwrap();
+        net[xsub].send(["x", "\u{1}a"]).unwrap();
+        net.settle();
+        assert_eq!(net[xpub].subscriber_count("a"), subscribers);
+    }
+}
+
+#[test]
+fn stream_notices_of_a_connection_are_both_sent_or_none() {
+    for is_on in [false, true] {
+        let mut net = Net::seeded(1);
+        let stream = bound(&mut net, Options::<Stream>::new().notify(is_on));
+        let peer = connected(&mut net, Options::<Stream>::new());
+        net.settle();
+        let options = net[stream].options::<Stream>().unwrap().notify(!is_on);
+        net[stream].set_options(options).unwrap();
+        let now = net.now();
+        net[peer].close(now);
+        net.settle();
+        assert_eq!(recv_all(&mut net, stream).len(), if is_on { 2 } else { 0 });
+    }
 }
