@@ -18,6 +18,9 @@ pub(crate) struct ArrivalOrder {
     arrived: VecDeque<PipeId>,
 }
 
+/// Capacity in messages up to which an empty list keeps its buffer.
+const IDLE_CAPACITY: usize = 64;
+
 impl ArrivalOrder {
     /// Queues a message that was received from the peer of the pipe `id`, for the application to receive.
     pub(crate) fn deliver(&mut self, pipes: &mut Pipes, id: PipeId, message: Message) -> Effects {
@@ -42,6 +45,9 @@ impl ArrivalOrder {
         loop {
             let id = self.arrived.pop_front()?;
             cost::nodes(1);
+            if self.arrived.is_empty() && self.arrived.capacity() > IDLE_CAPACITY {
+                self.arrived = VecDeque::new();
+            }
             if let Ok(message) = pipes.pop_incoming(id) {
                 return Some((id, message));
             }
@@ -54,5 +60,23 @@ impl ArrivalOrder {
             cost::nodes(1);
         }
         !self.arrived.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::socket::pipe::state::PipeState;
+
+    #[test]
+    fn order_of_a_burst_keeps_no_memory_after_it_is_received() {
+        let mut pipes = Pipes::with_marks(10, 10);
+        let pipe = pipes.insert(PipeState::dialled("tcp://a:1".parse().unwrap()));
+        let mut order = ArrivalOrder::default();
+        for _ in 0..1000 {
+            let _ = order.deliver(&mut pipes, pipe, "x".into());
+        }
+        while order.next(&mut pipes).is_some() {}
+        assert!(order.arrived.capacity() <= IDLE_CAPACITY, "capacity {}", order.arrived.capacity());
     }
 }
