@@ -14,7 +14,7 @@ use crate::proto::security::zap::ZapError;
 use crate::proto::session::StreamError;
 use crate::proto::socket::{
     AcceptError, BindError, ConnectError, JoinError, OptionsError, RecvError, SendError, SetOptionsError,
-    SubscribeError, UnbindError, WaitError,
+    SubscribeError, UnbindError, WaitError, WaitSubscribedError,
 };
 use crate::proto::wire::{DecodeError, PropertyError};
 use crate::runtime::{ProxyError, StartError};
@@ -77,6 +77,9 @@ pub enum Error {
     /// Error of `connect_and_wait` and `wait_connected`.
     #[error(transparent)]
     Wait(#[from] WaitError),
+    /// Error of `wait_subscribed`.
+    #[error(transparent)]
+    WaitSubscribed(#[from] WaitSubscribedError),
     /// Error of `unbind` and `disconnect`.
     #[error(transparent)]
     Unbind(#[from] UnbindError),

@@ -28,7 +28,7 @@ pub use sansmq_proto::security::{
 pub use sansmq_proto::socket::{
     BindError, ConnectError, DropReason, Drops, FailingDial, FailingDials, JoinError, Metrics, OptionsError, PeerStats,
     ReconnectStop, RejectReason, SetOptionsError, SlowSubscriber, SocketOption, SocketStats, SubscribeError,
-    TrafficCount, UnbindError, WaitError,
+    TrafficCount, UnbindError, WaitError, WaitSubscribedError,
 };
 pub use sansmq_proto::wire::PropertyError;
 pub use sansmq_proto::{

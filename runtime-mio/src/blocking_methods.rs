@@ -193,14 +193,18 @@ macro_rules! blocking_methods {
     };
     (publish $kind:ident) => {
         /// Blocks until a message with this topic or group would be sent to at least `peers` peers, for at most `timeout`
-        /// (`None`: no limit). Solves the "slow joiner" problem without a sleep. Returns false if `timeout` expires, true at
-        /// once if the socket is closed, and false at once in a [forked](Socket#fork) child.
+        /// (`None`: no limit). Solves the "slow joiner" problem without a sleep.
+        ///
+        /// # Errors
+        /// [`WaitSubscribedError`](sansmq_proto::socket::WaitSubscribedError): `timeout` has expired, with the number of
+        /// subscribers, the socket is closed, the process is a [forked](Socket#fork) child, or a [signal](Socket#signals)
+        /// interrupted the call.
         pub fn wait_subscribed(
             &self,
             topic: impl AsRef<[u8]>,
             peers: usize,
             timeout: impl Into<Option<core::time::Duration>>,
-        ) -> bool {
+        ) -> Result<(), proto::socket::WaitSubscribedError> {
             self.0.wait_subscribed(topic, peers, timeout)
         }
 

@@ -6,7 +6,9 @@ use core::time::Duration;
 use sansmq_proto::address::ParseEndpointError;
 use sansmq_proto::connection::Peer;
 use sansmq_proto::kind::{AssignsRoutingId, ConnectsPeers, JoinsGroups, Kind, Publishes, RoutesById, Subscribes};
-use sansmq_proto::socket::{ConnectError, FailingDials, JoinError, SubscribeError, UnbindError, WaitError};
+use sansmq_proto::socket::{
+    ConnectError, FailingDials, JoinError, SubscribeError, UnbindError, WaitError, WaitSubscribedError,
+};
 use sansmq_proto::{Endpoint, Frame};
 use std::sync::Arc;
 
@@ -119,15 +121,32 @@ impl<T: Kind> Socket<T> {
         self.handle().subscriber_count(topic)
     }
 
-    /// Blocks until a message with this topic or group would be sent to at least `peers` peers. Returns false if
-    /// `timeout` expires (`None`: no timeout) or a [signal](Socket#signals) interrupts the call. Returns true at once if the
-    /// socket is closed, and false at once in a [forked](Socket#fork) child.
-    pub fn wait_subscribed(&self, topic: impl AsRef<[u8]>, peers: usize, timeout: impl Into<Option<Duration>>) -> bool
+    /// Blocks until a message with this topic or group would be sent to at least `peers` peers, at most for `timeout` (`None`:
+    /// no timeout).
+    ///
+    /// # Errors
+    /// [`WaitSubscribedError`]; [`WaitSubscribedError::TimedOut`] with the timeout and the number of subscribers when `timeout`
+    /// expires.
+    pub fn wait_subscribed(
+        &self,
+        topic: impl AsRef<[u8]>,
+        peers: usize,
+        timeout: impl Into<Option<Duration>>,
+    ) -> Result<(), WaitSubscribedError>
     where
         T: Publishes,
     {
+        let topic = topic.as_ref();
         let subscribed = self.handle().wait_subscribed(topic, peers);
-        wait(subscribed, timeout.into(), || self.is_inherited()).is_ok()
+        wait(subscribed, timeout.into(), || self.is_inherited()).unwrap_or_else(|unready| {
+            Err(match unready {
+                Unready::TimedOut(after) => {
+                    WaitSubscribedError::TimedOut { after, subscribers: self.subscriber_count(topic), peers }
+                }
+                Unready::Inherited => WaitSubscribedError::Forked,
+                Unready::Interrupted => WaitSubscribedError::Interrupted,
+            })
+        })
     }
 }
 

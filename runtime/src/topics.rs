@@ -11,7 +11,9 @@ use sansmq_proto::Endpoint;
 use sansmq_proto::address::ParseEndpointError;
 use sansmq_proto::connection::Peer;
 use sansmq_proto::kind::{JoinsGroups, Kind, Publishes, Subscribes};
-use sansmq_proto::socket::{ConnectError, FailingDials, JoinError, SubscribeError, WaitError, WaitId};
+use sansmq_proto::socket::{
+    ConnectError, FailingDials, JoinError, SubscribeError, WaitError, WaitId, WaitSubscribedError,
+};
 use std::sync::Arc;
 
 impl<T: Kind> Handle<T> {
@@ -86,17 +88,20 @@ impl<T: Kind> Handle<T> {
         self.shared().with(|state| state.socket.subscriber_count(topic))
     }
 
-    /// Waits until a message with this topic or group would be sent to at least `peers` peers. Solves the "slow joiner" problem
-    /// without a sleep. Returns at once if the socket is closed, and if its type, known only at run time, does not publish.
+    /// Waits until a message with this topic or group would be sent to at least `peers` peers. Solves the "slow joiner"
+    /// problem without a sleep.
     ///
-    /// Cancel-safe.
-    pub async fn wait_subscribed(&self, topic: impl AsRef<[u8]>, peers: usize)
+    /// Has no time limit. Cancel-safe.
+    ///
+    /// # Errors
+    /// [`WaitSubscribedError::Closed`] if the socket is closed. [`WaitSubscribedError::Unsupported`] if its type, known only at
+    /// run time, does not publish.
+    pub async fn wait_subscribed(&self, topic: impl AsRef<[u8]>, peers: usize) -> Result<(), WaitSubscribedError>
     where
         T: Publishes,
     {
         let topic = topic.as_ref();
-        self.watch(|state| !state.socket.socket_type().publishes() || state.socket.subscriber_count(topic) >= peers)
-            .await;
+        self.watch(WaitSubscribedError::Closed, |state| state.socket.subscribed_or_error(topic, peers)).await
     }
 }
 
@@ -133,15 +138,7 @@ impl<T: Kind> Handle<T> {
     /// [`WaitError::Closed`] if the socket is closed. [`WaitError::Failed`] if `peers` peers are impossible: the socket
     /// has no listener, and too many of its dials failed for reasons that time cannot cure.
     pub async fn wait_connected(&self, peers: usize) -> Result<Vec<Arc<Peer>>, WaitError> {
-        let mut key = WaiterKey::new(self.shared(), |state| &mut state.watchers);
-        poll_fn(|cx| {
-            key.wait(cx, |state| match state.socket.ready_peers_or_error(peers) {
-                Some(outcome) => Poll::Ready(outcome),
-                None if state.is_over() => Poll::Ready(Err(WaitError::Closed)),
-                None => Poll::Pending,
-            })
-        })
-        .await
+        self.watch(WaitError::Closed, |state| state.socket.ready_peers_or_error(peers)).await
     }
 
     /// Connects to an endpoint as [`connect`](Self::connect) does, and waits until the handshake with the peer is
@@ -169,25 +166,24 @@ impl<T: Kind> Handle<T> {
             Ok::<_, ConnectError>(socket.begin_wait(pipe, timeout.into(), now))
         })?;
         let wait = WaitGuard { shared: self.shared(), wait };
+        self.watch(WaitError::Closed, |state| state.socket.poll_wait(wait.wait)).await
+    }
+
+    /// Waits until `outcome` returns an outcome, or returns `closed` after the end of the socket. Calls `outcome` again whenever a
+    /// peer becomes ready or disconnects, or a subscription of a peer changes.
+    async fn watch<V, E>(&self, closed: E, mut outcome: impl FnMut(&State) -> Option<Result<V, E>>) -> Result<V, E>
+    where
+        E: Clone,
+    {
         let mut key = WaiterKey::new(self.shared(), |state| &mut state.watchers);
         poll_fn(|cx| {
-            key.wait(cx, |state| match state.socket.poll_wait(wait.wait) {
+            key.wait(cx, |state| match outcome(state) {
                 Some(outcome) => Poll::Ready(outcome),
-                None if state.is_over() => Poll::Ready(Err(WaitError::Closed)),
+                None if state.is_over() => Poll::Ready(Err(closed.clone())),
                 None => Poll::Pending,
             })
         })
         .await
-    }
-
-    /// Waits until `condition` is true or the socket is closed. Checks the condition again whenever a peer becomes
-    /// ready or disconnects, or a subscription of a peer changes.
-    async fn watch(&self, mut condition: impl FnMut(&mut State) -> bool) {
-        let mut key = WaiterKey::new(self.shared(), |state| &mut state.watchers);
-        poll_fn(|cx| {
-            key.wait(cx, |state| if state.is_over() || condition(state) { Poll::Ready(()) } else { Poll::Pending })
-        })
-        .await;
     }
 }
 

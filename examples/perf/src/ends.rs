@@ -68,7 +68,7 @@ async fn open(end: &End, backend: &Backend, bound: impl FnOnce(&Endpoint)) -> Re
 async fn send(end: &End, sockets: &[Handle<Any>]) -> Result<Outcome, Failure> {
     for socket in sockets {
         if end.socket == SocketType::Pub {
-            socket.wait_subscribed("", end.peers).await;
+            socket.wait_subscribed("", end.peers).await?;
         } else {
             socket.wait_connected(1).await?;
         }

@@ -462,6 +462,39 @@ impl WaitError {
     }
 }
 
+/// Error of `wait_subscribed`: too few peers have subscribed.
+#[derive(Clone, Copy, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum WaitSubscribedError {
+    /// Sockets of this type do not publish, so no peer can subscribe. The value is the type of the socket.
+    #[error("a {0} socket has no subscribers; a PUB, XPUB or RADIO has")]
+    Unsupported(SocketType),
+    /// The time-out of a blocking call expired.
+    #[error("{subscribers} of {peers} peers have subscribed within the time-out of {after:?}")]
+    TimedOut {
+        /// Time-out of the call.
+        after: Duration,
+        /// Number of peers to which the message would be sent now.
+        subscribers: usize,
+        /// Number of peers for which the call waited.
+        peers: usize,
+    },
+    /// The socket is closed.
+    #[error("{CLOSED}")]
+    Closed,
+    /// The runtime cannot run the socket, see [`Socket::runtime_failed`](crate::Socket::runtime_failed).
+    #[error("the socket does not work: {0}")]
+    Runtime(#[source] NetworkError),
+    /// The current process is a forked child of the process that created the socket; see [`RecvError::Forked`]. Returned
+    /// only by blocking calls.
+    #[error("{FORKED}")]
+    Forked,
+    /// A signal interrupted a blocking call; see [`RecvError::Interrupted`].
+    #[doc(alias = "EINTR")]
+    #[error("{INTERRUPTED}")]
+    Interrupted,
+}
+
 /// Error of `bind`.
 #[derive(Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
@@ -619,7 +652,7 @@ macro_rules! debug_with_text {
 }
 
 debug_with_text! {
-    SubscribeError JoinError AcceptError ConnectError WaitError BindError UnbindError OptionsError
+    SubscribeError JoinError AcceptError ConnectError WaitError WaitSubscribedError BindError UnbindError OptionsError
 }
 
 #[cfg(test)]

@@ -27,7 +27,7 @@ mod wait;
 
 pub use error::{
     AcceptError, BindError, ConnectError, JoinError, OptionsError, RecvError, SendError, SubscribeError, UnbindError,
-    Unsent, WaitError,
+    Unsent, WaitError, WaitSubscribedError,
 };
 pub use event::{DropReason, Event, EventQueue, RejectReason};
 pub use failing::{FailingDial, FailingDials};

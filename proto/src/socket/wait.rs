@@ -1,10 +1,10 @@
-//! Waits for connections: the outcome of `connect_and_wait` and `wait_connected`.
+//! Waits for peers: the outcome of `connect_and_wait`, `wait_connected` and `wait_subscribed`.
 
 use super::{Socket, Timer};
 use crate::connection::Peer;
 use crate::cost;
 use crate::socket::effects::Effects;
-use crate::socket::error::{ConnectError, WaitError};
+use crate::socket::error::{ConnectError, WaitError, WaitSubscribedError};
 use crate::socket::failing::{FailingDial, FailingDials};
 use crate::socket::id::PipeId;
 use crate::time::Instant;
@@ -92,6 +92,18 @@ impl Socket {
         let refused: Vec<_> = failing.filter(|dial| !dial.reason.is_temporary()).collect();
         let is_possible = !self.listeners.is_empty() || self.pipes.len() - refused.len() >= count;
         if is_possible || refused.is_empty() { None } else { Some(Err(WaitError::Failed(refused.into()))) }
+    }
+
+    /// Returns the outcome of a wait for subscribers: `Ok` when a message with this topic or group would be sent to at least
+    /// `peers` peers. Returns an error if the socket is closed, or if its type does not publish. Returns `None` otherwise.
+    pub fn subscribed_or_error(&self, topic: &[u8], peers: usize) -> Option<Result<(), WaitSubscribedError>> {
+        if !self.socket_type().publishes() {
+            return Some(Err(WaitSubscribedError::Unsupported(self.socket_type())));
+        }
+        if self.closing {
+            return Some(Err(self.runtime_error.map_or(WaitSubscribedError::Closed, WaitSubscribedError::Runtime)));
+        }
+        (self.subscriber_count(topic) >= peers).then_some(Ok(()))
     }
 
     /// Returns the error of a wait of a socket that is closing.

@@ -146,9 +146,16 @@ macro_rules! async_methods {
     };
     (publish $kind:ident) => {
         /// Waits until a message with this topic or group would be sent to at least `peers` peers. Solves the "slow
-        /// joiner" problem without a sleep. Returns at once if the socket is closed. Cancel-safe.
-        pub async fn wait_subscribed(&self, topic: impl AsRef<[u8]>, peers: usize) {
-            self.0.wait_subscribed(topic, peers).await;
+        /// joiner" problem without a sleep. Has no time limit. Cancel-safe.
+        ///
+        /// # Errors
+        /// [`WaitSubscribedError`](sansmq_runtime::proto::socket::WaitSubscribedError): the socket is closed.
+        pub async fn wait_subscribed(
+            &self,
+            topic: impl AsRef<[u8]>,
+            peers: usize,
+        ) -> Result<(), $crate::proto::socket::WaitSubscribedError> {
+            self.0.wait_subscribed(topic, peers).await
         }
 
         $crate::socket_methods! { subscriber_count }

@@ -126,7 +126,7 @@ async fn connect(sender: &Handle<Any>, receiver: &Handle<Any>, from: SocketType,
     sender.connect(&at).unwrap();
     if from == SocketType::Pub {
         receiver.subscribe("").unwrap();
-        sender.wait_subscribed("", 1).await;
+        sender.wait_subscribed("", 1).await.unwrap();
     } else {
         sender.wait_connected(1).await.unwrap();
     }

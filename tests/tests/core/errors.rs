@@ -8,6 +8,7 @@ use sansmq::proto::socket::{AcceptError, FailingDials};
 use sansmq::{
     BindError, ConnectError, ConnectionError, Endpoint, Error, Message, NetworkError, OptionsError, RecvError,
     RejectReason, SecurityError, SendError, SocksError, SubscribeError, Timeout, UnbindError, WaitError,
+    WaitSubscribedError,
 };
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -64,6 +65,7 @@ fn facade_error_has_text_and_source_of_its_error() {
     assert_same(ConnectError::Runtime(error));
     assert_same(ConnectError::Wildcard(endpoint.clone()));
     assert_same(WaitError::Connect(ConnectError::Runtime(error)));
+    assert_same(WaitSubscribedError::Runtime(error));
     assert_same(UnbindError::Network { endpoint, error });
     assert_same(SubscribeError::Runtime(error));
     assert_same(OptionsError::RoutingId(0));

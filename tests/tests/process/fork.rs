@@ -129,7 +129,7 @@ const CALLS: [(&str, Case); 21] = [
     ("connect", |sockets| assert_forked(sockets.push.connect(sockets.bound.as_str()))),
     ("connect_and_wait", |sockets| assert_forked(sockets.idle.connect_and_wait(sockets.bound.as_str(), None))),
     ("wait_connected", |sockets| assert_forked(sockets.idle.wait_connected(1, None))),
-    ("wait_subscribed", |sockets| assert!(!sockets.publisher.wait_subscribed("topic", 1, None))),
+    ("wait_subscribed", |sockets| assert_forked(sockets.publisher.wait_subscribed("topic", 1, None))),
     ("events", |sockets| assert!(sockets.pull.monitor().next().is_none())),
     ("poll", |sockets| assert_forked(poll(&mut [PollItem::readable(&sockets.pull)], None))),
     ("poll of a ready descriptor", |sockets| {

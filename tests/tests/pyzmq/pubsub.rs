@@ -87,7 +87,7 @@ fn publication(number: usize) -> Message {
 }
 
 pub(super) async fn publish(ours: &Socket<Any>, kind: SocketType, mut python: Python) -> Outcome {
-    ours.wait_subscribed("news.sport", 1).await;
+    ours.wait_subscribed("news.sport", 1).await?;
     for number in 0..100 {
         ours.send(("weather", number.to_string())).await?;
         ours.send(publication(number)).await?;

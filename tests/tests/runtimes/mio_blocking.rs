@@ -12,7 +12,7 @@ use sansmq::mio::{
 use sansmq::runtime::Proxy;
 use sansmq::{
     BindError, Context, Event, FailingDials, Message, Options, ProxyError, RecvError, SendError, SocketType,
-    UnbindError, WaitError, kind,
+    UnbindError, WaitError, WaitSubscribedError, kind,
 };
 use sansmq_tests::fixture::mio_blocking as fixture;
 use std::collections::BTreeSet;
@@ -263,17 +263,20 @@ fn publisher_waits_for_subscribers_of_topic_until_timeout() {
     let (publisher, sub) = (PubSocket::new(), SubSocket::new());
     sub.connect(publisher.bind("tcp://127.0.0.1:*").unwrap()).unwrap();
     sub.subscribe("a").unwrap();
-    assert!(publisher.wait_subscribed("a topic", 1, LONG));
-    assert!(!publisher.wait_subscribed("b", 1, SHORT), "no peer has subscribed");
+    publisher.wait_subscribed("a topic", 1, LONG).unwrap();
+    let late = publisher.wait_subscribed("b", 2, SHORT).unwrap_err();
+    assert_eq!(late, WaitSubscribedError::TimedOut { after: SHORT, subscribers: 0, peers: 2 });
+    let text = "0 of 2 peers have subscribed within the time-out of ";
+    assert!(late.to_string().starts_with(text), "{late}");
     assert_eq!((publisher.subscriber_count("a topic"), publisher.subscriber_count("b")), (1, 0));
     assert_eq!((publisher.subscription_count(), sub.subscription_count()), (1, 1));
 
     sub.unsubscribe("a").unwrap();
     sub.subscribe("b").unwrap();
-    assert!(publisher.wait_subscribed("b", 1, None));
+    publisher.wait_subscribed("b", 1, None).unwrap();
     assert_eq!((publisher.subscriber_count("a topic"), sub.subscription_count()), (0, 1));
     publisher.close();
-    assert!(publisher.wait_subscribed("a topic", 1, None), "a closed socket does not wait");
+    assert_eq!(publisher.wait_subscribed("a topic", 1, None), Err(WaitSubscribedError::Closed));
 }
 
 #[test]
@@ -281,10 +284,10 @@ fn radio_waits_for_dishes_of_group() {
     let (radio, dish) = (RadioSocket::new(), DishSocket::new());
     dish.connect(radio.bind("tcp://127.0.0.1:*").unwrap()).unwrap();
     dish.join("group").unwrap();
-    assert!(radio.wait_subscribed("group", 1, LONG));
+    radio.wait_subscribed("group", 1, LONG).unwrap();
     dish.leave("group").unwrap();
     dish.join("other").unwrap();
-    assert!(radio.wait_subscribed("other", 1, LONG));
+    radio.wait_subscribed("other", 1, LONG).unwrap();
     assert_eq!((radio.subscriber_count("group"), dish.subscription_count()), (0, 1));
 }
 

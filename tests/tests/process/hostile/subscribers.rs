@@ -28,7 +28,7 @@ impl<T: Publishes + Sends> Fixture<T> {
         let at = publisher.bind(ANY).await.unwrap();
         subscriber.subscribe("honest").unwrap();
         subscriber.connect(&at).unwrap();
-        publisher.wait_subscribed("honest", 1).await;
+        publisher.wait_subscribed("honest", 1).await.unwrap();
         Self { publisher, subscriber, at: at.socket_addr().unwrap(), observed: Observed::default() }
     }
 
@@ -47,7 +47,7 @@ impl<T: Publishes + Sends> Fixture<T> {
             });
             let stream = stream.await;
             if ends == 0 {
-                publisher.wait_subscribed("end of flood", 1).await;
+                publisher.wait_subscribed("end of flood", 1).await.unwrap();
             }
             while observed.ends.len() < ends {
                 observed.note(monitor.next().await.unwrap());

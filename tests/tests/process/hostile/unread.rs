@@ -49,7 +49,7 @@ fn pub_serves_others_while_subscribers_do_not_read() {
         subscriber.subscribe("").unwrap();
         subscriber.connect(publisher.bind(ANY).await.unwrap()).unwrap();
         let streams = connect_non_readers(at, "SUB", &command("SUBSCRIBE", b"")).await;
-        publisher.wait_subscribed("", NON_READERS + 1).await;
+        publisher.wait_subscribed("", NON_READERS + 1).await.unwrap();
         let memory = Memory::now();
         // Sends until 100 messages per peer that does not read were dropped.
         let mut sent = 0;

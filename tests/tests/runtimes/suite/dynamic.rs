@@ -6,7 +6,7 @@ use sansmq::proto::kind::{Pub, Sub};
 use sansmq::proto::socket::JoinError;
 use sansmq::{
     ConnectError, Error, Options, RecvError, SendError, SetOptionsError, SocketOption, SocketType, SubscribeError,
-    UnbindError,
+    UnbindError, WaitSubscribedError,
 };
 
 #[test]
@@ -53,9 +53,9 @@ fn calls_that_a_type_does_not_have_are_errors_that_name_it() {
             assert_eq!(matches!(error, Some(ConnectError::Unsupported(..))), !assigns, "{socket_type}: {error:?}");
             let error = socket.disconnect_peer("none").unwrap_err();
             assert_eq!(matches!(error, UnbindError::UnknownPeer(_)), assigns, "{socket_type}: {error}");
-            if !socket_type.publishes() {
-                socket.wait_subscribed("topic", 1).await;
-            }
+            let waited = socket.wait_subscribed("topic", 0).await.err();
+            let unsupported = WaitSubscribedError::Unsupported(socket_type);
+            assert_eq!(waited, (!socket_type.publishes()).then_some(unsupported), "{socket_type}");
             let expected = if assigns { "routing id" } else { socket_type.name() };
             assert!(Error::from(error).to_string().contains(expected));
         }
@@ -83,9 +83,9 @@ fn inverted_matching_wakes_a_wait_for_subscribers() {
         let sub = Socket::with_options(Options::<Sub>::new());
         sub.connect(&endpoint).unwrap();
         sub.subscribe("a").unwrap();
-        publisher.wait_subscribed("a", 1).await;
+        publisher.wait_subscribed("a", 1).await.unwrap();
         let change = async { publisher.set_options(publisher.options().invert_matching(true)).unwrap() };
-        futures_util::future::join(publisher.wait_subscribed("b", 1), change).await;
+        futures_util::future::join(publisher.wait_subscribed("b", 1), change).await.0.unwrap();
     });
 }
 

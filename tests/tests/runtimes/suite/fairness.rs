@@ -108,7 +108,7 @@ fn publisher_in_loop_lets_its_subscriber_receive() {
             (Socket::with_options(Options::<Pub>::new()), Socket::with_options(Options::<Sub>::new()));
         subscriber.subscribe("").unwrap();
         subscriber.connect(publisher.bind(ANY).await.unwrap()).unwrap();
-        publisher.wait_subscribed("", 1).await;
+        publisher.wait_subscribed("", 1).await.unwrap();
         let received = Arc::new(AtomicUsize::new(0));
         let task = spawn({
             let received = Arc::clone(&received);

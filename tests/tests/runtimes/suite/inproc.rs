@@ -89,8 +89,8 @@ fn second_connect_to_one_name_creates_no_second_connection() {
                 rep.send("reply").await.unwrap();
                 req.recv().await.unwrap();
             }
-            publisher.wait_subscribed("", 1).await;
-            source.wait_subscribed("", 1).await;
+            publisher.wait_subscribed("", 1).await.unwrap();
+            source.wait_subscribed("", 1).await.unwrap();
             for body in ["1", "2"] {
                 publisher.send(body).await.unwrap();
                 source.send(body).await.unwrap();
@@ -114,7 +114,7 @@ fn connect_after_disconnect_from_one_name_connects_again() {
         sub.subscribe("").unwrap();
         for body in ["1", "2"] {
             sub.connect(&endpoint).unwrap();
-            publisher.wait_subscribed("", 1).await;
+            publisher.wait_subscribed("", 1).await.unwrap();
             publisher.send(body).await.unwrap();
             assert_eq!(sub.recv().await.unwrap().body(), body);
             sub.disconnect(&endpoint).unwrap();

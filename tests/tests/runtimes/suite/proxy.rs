@@ -118,7 +118,7 @@ fn forwarder_passes_subscriptions_and_publications() {
             sub.subscribe("a").unwrap();
         }
         assert_eq!(publisher.recv().await.unwrap().body(), b"\x01a");
-        back.wait_subscribed("a", 2).await;
+        back.wait_subscribed("a", 2).await.unwrap();
         publisher.send(["b", "no subscriber"]).await.unwrap();
         publisher.send(["a", "for", "both"]).await.unwrap();
         for sub in &subs {
@@ -224,7 +224,7 @@ fn slow_subscriber_blocks_publisher_through_forwarder() {
         let sub = Socket::with_options(Options::<Sub>::new().recv_hwm(10));
         sub.connect(&subscribers).unwrap();
         sub.subscribe("").unwrap();
-        publisher.wait_subscribed("", 1).await;
+        publisher.wait_subscribed("", 1).await.unwrap();
         let body = vec![b'x'; LARGE];
         let sent = Arc::new(AtomicUsize::new(0));
         let publishing = spawn({

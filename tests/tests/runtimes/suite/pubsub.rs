@@ -7,7 +7,7 @@ use core::pin::pin;
 use futures_util::future::{Either, join, select};
 use sansmq::kind::{Dish, Pub, Radio, Sub, Typed, XPub, XSub};
 use sansmq::proto::socket::SlowSubscriber;
-use sansmq::{Message, Options, WaitError};
+use sansmq::{Message, Options, WaitError, WaitSubscribedError};
 use sansmq_tests::TempDir;
 
 fn socket<T: Typed>() -> Socket<T> {
@@ -37,8 +37,8 @@ fn subscribers_receive_only_matching_topics() {
                 }
                 sub.connect(&endpoint).unwrap();
             }
-            publisher.wait_subscribed("abc", 2).await;
-            publisher.wait_subscribed("b", 2).await;
+            publisher.wait_subscribed("abc", 2).await.unwrap();
+            publisher.wait_subscribed("b", 2).await.unwrap();
             let (short, long) = (("ab", "short"), ("b", vec![7; 100_000]));
             publisher.send(short).await.unwrap();
             publisher.send(long.clone()).await.unwrap();
@@ -71,7 +71,7 @@ fn subscribers_may_modify_their_copy_of_a_message() {
             for sub in &subs {
                 sub.connect(&endpoint).unwrap();
             }
-            publisher.wait_subscribed("", 2).await;
+            publisher.wait_subscribed("", 2).await.unwrap();
             publisher.send(["topic", "body"]).await.unwrap();
             let mut first = subs[0].recv().await.unwrap();
             first.push_front("front");
@@ -94,7 +94,7 @@ fn subscribers_bind_and_publisher_connects() {
             publisher.connect(sub.bind(ANY).await.unwrap()).unwrap();
         }
         publisher.wait_connected(2).await.unwrap();
-        publisher.wait_subscribed("t", 2).await;
+        publisher.wait_subscribed("t", 2).await.unwrap();
         publisher.send("t1").await.unwrap();
         for sub in &subs {
             assert_eq!(sub.recv().await.unwrap().body(), "t1");
@@ -111,7 +111,7 @@ fn wait_subscribed_returns_on_subscription_or_close() {
             let publisher = publisher.clone();
             async move {
                 publisher.wait_connected(1).await.unwrap();
-                publisher.wait_subscribed("a", 1).await;
+                publisher.wait_subscribed("a", 1).await.unwrap();
                 publisher.subscriber_count("a")
             }
         });
@@ -124,7 +124,7 @@ fn wait_subscribed_returns_on_subscription_or_close() {
             async move { join(publisher.wait_subscribed("b", 1), publisher.wait_connected(9)).await }
         });
         publisher.close().await;
-        assert_eq!(unmet.await.1, Err(WaitError::Closed));
+        assert_eq!(unmet.await, (Err(WaitSubscribedError::Closed), Err(WaitError::Closed)));
     });
 }
 
@@ -141,7 +141,7 @@ fn wait_subscribed_returns_on_manual_subscription() {
         });
         yield_now().await;
         publisher.subscribe("granted").unwrap();
-        waiting.await;
+        waiting.await.unwrap();
     });
 }
 
@@ -173,8 +173,8 @@ fn xsub_and_xpub_form_a_forwarder() {
                 sub.subscribe(topic).unwrap();
             }
             let proxy = spawn(forward(front.clone(), back.clone()));
-            source.wait_subscribed("a", 1).await;
-            source.wait_subscribed("b", 1).await;
+            source.wait_subscribed("a", 1).await.unwrap();
+            source.wait_subscribed("b", 1).await.unwrap();
             for number in 0..100 {
                 for topic in ["a", "b", "c"] {
                     source.send((topic, number.to_string())).await.unwrap();
@@ -204,7 +204,7 @@ fn xpub_applies_subscriptions_without_receiving_them() {
             sub.connect(publisher.bind(endpoint.as_str()).await.unwrap()).unwrap();
             for number in 0..50 {
                 sub.subscribe(format!("{number};")).unwrap();
-                publisher.wait_subscribed(format!("{number};"), 1).await;
+                publisher.wait_subscribed(format!("{number};"), 1).await.unwrap();
             }
             publisher.send("49;").await.unwrap();
             assert_eq!(sub.recv().await.unwrap().body(), "49;");
@@ -222,7 +222,7 @@ fn blocking_publisher_waits_for_slow_subscriber() {
                 (Socket::with_options(options), Socket::with_options(Options::<Sub>::new().recv_hwm(2)));
             sub.connect(publisher.bind(endpoint.as_str()).await.unwrap()).unwrap();
             sub.subscribe("").unwrap();
-            publisher.wait_subscribed("", 1).await;
+            publisher.wait_subscribed("", 1).await.unwrap();
             let sending = spawn({
                 let publisher = publisher.clone();
                 async move {
@@ -251,8 +251,8 @@ fn dishes_receive_joined_groups_over_every_transport() {
                 dish.join("tv").unwrap();
             }
             dishes[1].join("radio").unwrap();
-            radio.wait_subscribed("tv", 2).await;
-            radio.wait_subscribed("radio", 1).await;
+            radio.wait_subscribed("tv", 2).await.unwrap();
+            radio.wait_subscribed("radio", 1).await.unwrap();
             radio.send(("radio", "song")).await.unwrap();
             radio.send(("tv", "show")).await.unwrap();
             assert_eq!(dishes[0].recv().await.unwrap(), Message::from(("tv", "show")));
