@@ -99,7 +99,7 @@ pub struct Session {
     connection: Connection,
     phase: SessionPhase,
     /// Maximum size in bytes of the next read into the shared read buffer. A larger value than the length of the buffer
-    /// has no effect. Not used during the handshake, which has the fixed limit [`SMALL_READ`].
+    /// has no effect. During the handshake and in a command, a read has at most [`SMALL_READ`] bytes in any case.
     read_limit: usize,
 }
 
@@ -153,12 +153,15 @@ const ROUNDS: usize = 4;
 // so that the sender can continue.
 const MAX_DIRECT_READ: usize = 16 << 10;
 
-/// Work for input that is not queued for the application, in units of the [cost meter](crate::cost), above which the next
-/// read is limited to [`SMALL_READ`] bytes. 32 commands reach it, or a large one.
-const MUCH_UNQUEUED_WORK: u64 = 32;
+/// Work that a read may cause for input that is not queued for the application, in units of the [cost meter](crate::cost): 32
+/// commands, or a large one. Reads become smaller until they cause no more.
+const UNQUEUED_WORK: u64 = 32;
 
-/// Maximum size in bytes of a read during the handshake, of a read of a command's body, and of the next read after more than
-/// [`MUCH_UNQUEUED_WORK`].
+/// Minimum size in bytes of such a read, so that the system call costs no more than the work.
+const SMALLEST_READ: usize = 256;
+
+/// Maximum size in bytes of a read during the handshake, of a read of a command's body, and of the next read after one that
+/// caused much [`UNQUEUED_WORK`].
 // Such input and handshakes do not wait for the application, so back-pressure does not limit their work. Most handshakes
 // are shorter than this.
 const SMALL_READ: usize = 2 << 10;
@@ -388,7 +391,7 @@ impl Session {
             Some(space) => (space, MAX_DIRECT_READ),
             None => (&mut room[..], self.read_limit),
         };
-        let limit = if is_unqueued { SMALL_READ } else { limit }.min(space.len());
+        let limit = if is_unqueued { limit.min(SMALL_READ) } else { limit }.min(space.len());
         match stream.read(&mut space[..limit]) {
             Ok(0) | Err(StreamError::Eof) => Err(ConnectionError::PeerClosed),
             Ok(count) => {
@@ -397,7 +400,7 @@ impl Session {
                 } else {
                     self.connection.handle_read_buffer(room, count, now)?;
                 }
-                Ok(self.adapt_read_limit(is_unqueued, count == limit))
+                Ok(self.adapt_read_limit(is_unqueued, count, count == limit))
             }
             Err(StreamError::WouldBlock) => Ok(ReadOutcome::Nothing),
             Err(StreamError::Interrupted) => Ok(ReadOutcome::Progress),
@@ -405,17 +408,23 @@ impl Session {
         }
     }
 
-    /// Sets the maximum size of the next read into the shared read buffer. If the input since the last call caused more
-    /// than [`MUCH_UNQUEUED_WORK`], the maximum becomes [`SMALL_READ`]; otherwise it doubles. The doubling needs no bound,
-    /// because the read buffer bounds each read.
+    /// Sets the maximum size of the next read into the shared read buffer. If the input since the last call caused more than
+    /// half of [`UNQUEUED_WORK`], the maximum becomes the number of bytes that cause this work, if they are like the `count`
+    /// bytes of the latest read; otherwise it doubles. The doubling needs no bound, because the read buffer bounds each read.
     ///
     /// Returns [`ReadOutcome::Background`] if the turn must end now, so that other sessions of the thread can run. This is
     /// the case if more input is probably available (`is_full`), and the latest read belonged to the handshake or to a
     /// command (`is_unqueued`), or caused so much work. `is_full` is true if the read filled the space that it was allowed
     /// to fill.
-    fn adapt_read_limit(&mut self, is_unqueued: bool, is_full: bool) -> ReadOutcome {
-        let has_much_work = self.connection.take_unqueued_work() > MUCH_UNQUEUED_WORK;
-        self.read_limit = if has_much_work { SMALL_READ } else { self.read_limit.saturating_mul(2) };
+    fn adapt_read_limit(&mut self, is_unqueued: bool, count: usize, is_full: bool) -> ReadOutcome {
+        let work = self.connection.take_unqueued_work();
+        let has_much_work = work > UNQUEUED_WORK / 2;
+        self.read_limit = if has_much_work {
+            let equal_work = count as u64 * UNQUEUED_WORK / work;
+            usize::try_from(equal_work).unwrap_or(SMALL_READ).clamp(SMALLEST_READ, SMALL_READ)
+        } else {
+            self.read_limit.saturating_mul(2)
+        };
         if is_full && (is_unqueued || has_much_work) { ReadOutcome::Background } else { ReadOutcome::Progress }
     }
 

@@ -5,7 +5,7 @@ use super::{SessionFixture, TestStream, pull_session};
 use sansmq_proto::connection::Link;
 use sansmq_proto::entropy::SeededEntropy;
 use sansmq_proto::kind::{Pull, Push};
-use sansmq_proto::{Instant, Message, Options, SessionBuffers, SessionSet, Socket, Turn};
+use sansmq_proto::{Instant, Message, Options, Session, SessionBuffers, SessionSet, Socket, Turn};
 use sansmq_tests::raw_peer::{command, frame, greeting, greeting_and_ready, property, ready};
 
 const NOW: Instant = Instant::ORIGIN;
@@ -28,40 +28,63 @@ fn small_messages_are_batched_and_large_bodies_not_copied() {
     assert!(stream.written_from.contains(&address), "the large body was copied");
 }
 
-/// Commands are not queued for the application, so no high-water mark limits them. The session limits them by reading
-/// in small chunks.
-#[test]
-fn command_flood_is_read_in_small_chunks() {
-    let (mut session, mut buffers) = (pull_session(&Options::new()), SessionBuffers::new());
-    let mut stream = TestStream::default();
-    let mut consume = |stream: &mut TestStream| {
-        let before = stream.input.len();
-        let turn = session.turn(stream, &mut buffers, Instant::ORIGIN, |link| {
+/// Session of a PULL that has received the handshake of its peer.
+struct Flooded {
+    session: Session,
+    buffers: SessionBuffers,
+    stream: TestStream,
+}
+
+impl Flooded {
+    fn new() -> Self {
+        let stream = TestStream { input: greeting_and_ready("PUSH").into(), ..TestStream::default() };
+        let mut flooded = Self { session: pull_session(&Options::new()), buffers: SessionBuffers::new(), stream };
+        flooded.turn();
+        flooded
+    }
+
+    /// Takes a turn. Returns the number of bytes that were read, and whether the turn ended with background work.
+    fn turn(&mut self) -> (usize, bool) {
+        let before = self.stream.input.len();
+        let turn = self.session.turn(&mut self.stream, &mut self.buffers, NOW, |link| {
             while link.take().is_some() {}
             Ok(())
         });
-        (before - stream.input.len(), turn == Ok(Turn::Background))
-    };
-    stream.input.extend(greeting_and_ready("PUSH"));
-    consume(&mut stream);
-    stream.input.extend(command("PING", b"\0\0").repeat(20_000));
-    let (first, runs_again) = consume(&mut stream);
-    assert!(first <= 32 << 10 && runs_again, "{first}");
-    for _ in 0..20 {
-        assert_eq!(consume(&mut stream), (2 << 10, true));
+        (before - self.stream.input.len(), turn == Ok(Turn::Background))
     }
-    stream.input.clear();
-    stream.input.extend(command("UNKNOWN", &vec![7; 100_000]).repeat(3));
-    while stream.input.len() > 4 << 10 {
-        let (read, runs_again) = consume(&mut stream);
+}
+
+/// Commands are not queued for the application, so no high-water mark limits them. The session limits them by reading
+/// in small chunks, of 32 commands if these are short.
+#[test]
+fn command_flood_is_read_in_small_chunks() {
+    for ping in [command("PING", b"\0\0"), command("PING", b"\0\0sixteen bytes...")] {
+        let mut flooded = Flooded::new();
+        flooded.stream.input.extend(ping.repeat(20_000));
+        let (first, runs_again) = flooded.turn();
+        assert!(first <= 32 << 10 && runs_again, "{first}");
+        for _ in 0..20 {
+            let (read, runs_again) = flooded.turn();
+            assert!(read.abs_diff(32 * ping.len()) <= ping.len() && runs_again, "{read}");
+        }
+    }
+}
+
+#[test]
+fn large_commands_are_read_in_small_chunks() {
+    let mut flooded = Flooded::new();
+    flooded.stream.input.extend(command("UNKNOWN", &vec![7; 100_000]).repeat(3));
+    flooded.turn();
+    while flooded.stream.input.len() > 4 << 10 {
+        let (read, runs_again) = flooded.turn();
         assert!(read <= 4 << 10 && runs_again, "{read} bytes of a large command were read");
     }
-    while !stream.input.is_empty() {
-        consume(&mut stream);
+    while !flooded.stream.input.is_empty() {
+        flooded.turn();
     }
-    stream.input.extend(frame(0, b"hello").repeat(100_000));
-    let chunks: Vec<_> = (0..4).map(|_| consume(&mut stream).0).collect();
-    assert!(chunks.is_sorted() && chunks[3] == 4 * (32 << 10), "{chunks:?}");
+    flooded.stream.input.extend(frame(0, b"hello").repeat(100_000));
+    let chunks: Vec<_> = (0..4).map(|_| flooded.turn().0).collect();
+    assert!(chunks.is_sorted() && chunks[3] == 4 * (32 << 10), "reads of messages become large again: {chunks:?}");
 }
 
 /// A READY with large metadata is also read in small chunks, so that a handshake does not delay other connections.
