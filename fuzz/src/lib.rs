@@ -4,6 +4,7 @@
 use sansmq_proto::cost::{self, Check};
 
 mod connection;
+mod encode;
 mod handshake;
 mod memory;
 mod options;

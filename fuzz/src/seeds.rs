@@ -1,13 +1,13 @@
-//! Seeds for the fuzz targets, made from recorded sessions between libzmq and its peers.
+//! Seeds for the fuzz targets, made from recorded sessions between libzmq and its peers, and from ordinary scenarios.
 
-use super::Seed;
+use super::{Seed, shared_ports};
 use sansmq_proto::entropy::SeededEntropy;
 use sansmq_proto::security::curve::{Certificate, KeyPair};
 use std::path::Path;
 use std::{fs, io};
 
-/// Returns seeds from the bytes that both sides of the sessions in the folder `sessions` have sent; see
-/// `proto/tests/data/README.md`.
+/// Returns seeds from the bytes that both sides of the sessions in the folder `sessions` have sent (see
+/// `proto/tests/data/README.md`), and seeds of single targets.
 pub fn seeds(sessions: &Path) -> io::Result<Vec<Seed>> {
     let mut seeds = Vec::new();
     let mut files =
@@ -22,6 +22,7 @@ pub fn seeds(sessions: &Path) -> io::Result<Vec<Seed>> {
         }
     }
     seeds.extend(certificates());
+    seeds.extend(shared_ports::seeds().into_iter().map(|input| ("shared_ports", input)));
     Ok(seeds)
 }
 

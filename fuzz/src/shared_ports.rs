@@ -1,6 +1,7 @@
 //! Fuzz target for ports that several sockets share, and for the limits on peers: raw peers at sockets of a simulated runtime.
 
 use super::bounded;
+use super::encode::Encoder;
 use super::sim::{self, Sim, SimStream, Socket};
 use arbitrary::{Arbitrary, Unstructured};
 use sansmq_proto::wire::{Command, Greeting, MechanismName, Metadata, Version};
@@ -54,6 +55,101 @@ enum PeerType {
 }
 
 const MAX_OPS: usize = 60;
+
+/// Returns seeds: one scenario for each feature of a shared port.
+pub(crate) fn seeds() -> Vec<Vec<u8>> {
+    use Op::{Bind, Greet, Leave, Ready, Receive, Request, Send, Unbind, Wait};
+    use PeerType::{Dealer, Push, Sub};
+    use Service::{Blue, Plain, Red};
+    const MESSAGE: [u8; 8] = *b"\0\x06sansmq";
+    const SUBSCRIPTION: [u8; 8] = *b"\0\x06\x01topic";
+    let two_services: &[Op] = &[
+        Bind(Red),
+        Bind(Blue),
+        Request(Red, Sub),
+        Send(0, SUBSCRIPTION),
+        Request(Blue, Push),
+        Send(1, MESSAGE),
+        Wait(10),
+        Receive(Blue),
+    ];
+    let without_resource: &[Op] =
+        &[Bind(Plain), Request(Plain, Dealer), Send(0, MESSAGE), Wait(10), Receive(Plain), Unbind(Plain), Leave(0)];
+    let peer_before_its_service: &[Op] =
+        &[Bind(Red), Request(Blue, Push), Wait(10), Bind(Blue), Wait(10), Send(0, MESSAGE), Wait(10), Receive(Blue)];
+    let service_unbound_in_use: &[Op] =
+        &[Bind(Red), Bind(Blue), Request(Blue, Push), Wait(10), Unbind(Blue), Wait(10), Bind(Blue), Unbind(Red)];
+    let slow_handshake: &[Op] =
+        &[Bind(Red), Greet, Wait(30), Ready(0, Red, Sub), Wait(10), Greet, Wait(200), Wait(200), Leave(0), Leave(0)];
+    let many_peers: &[Op] = &[
+        Bind(Blue),
+        Request(Blue, Push),
+        Wait(10),
+        Request(Blue, Push),
+        Wait(10),
+        Request(Blue, Push),
+        Wait(10),
+        Leave(1),
+        Wait(10),
+        Request(Blue, Push),
+        Wait(10),
+    ];
+    // The limits are one more than these numbers. A rate of 0 is no limit.
+    let scenarios = [
+        ((7, 7, 0), two_services),
+        ((7, 7, 0), without_resource),
+        ((7, 7, 0), peer_before_its_service),
+        ((7, 7, 0), service_unbound_in_use),
+        ((7, 1, 10), slow_handshake),
+        ((2, 7, 0), many_peers),
+    ];
+    let encode = |((max_peers, max_handshakes, handshake_rate), ops): (_, &[Op])| {
+        let scenario = Scenario { seed: 1, max_peers, max_handshakes, handshake_rate, ops: ops.to_vec() };
+        scenario.encode()
+    };
+    scenarios.into_iter().map(encode).collect()
+}
+
+impl Scenario {
+    fn encode(&self) -> Vec<u8> {
+        let Self { seed, max_peers, max_handshakes, handshake_rate, ops } = self;
+        let mut encoder = Encoder::default();
+        encoder.bytes(&seed.to_le_bytes()).bytes(&[*max_peers, *max_handshakes, *handshake_rate]);
+        for op in ops {
+            op.encode(encoder.item());
+        }
+        encoder.finish(self)
+    }
+}
+
+impl Op {
+    fn encode(self, encoder: &mut Encoder) {
+        const COUNT: u32 = 9;
+        match self {
+            Self::Bind(service) => service.encode(encoder.variant(0, COUNT)),
+            Self::Unbind(service) => service.encode(encoder.variant(1, COUNT)),
+            Self::Greet => encoder.variant(2, COUNT),
+            Self::Request(service, kind) => kind.encode(service.encode(encoder.variant(3, COUNT))),
+            Self::Send(peer, bytes) => encoder.variant(4, COUNT).bytes(&[peer]).bytes(&bytes),
+            Self::Ready(peer, service, kind) => kind.encode(service.encode(encoder.variant(5, COUNT).bytes(&[peer]))),
+            Self::Leave(peer) => encoder.variant(6, COUNT).bytes(&[peer]),
+            Self::Receive(service) => service.encode(encoder.variant(7, COUNT)),
+            Self::Wait(millis) => encoder.variant(8, COUNT).bytes(&[millis]),
+        };
+    }
+}
+
+impl Service {
+    fn encode(self, encoder: &mut Encoder) -> &mut Encoder {
+        encoder.variant(self as u32, 3)
+    }
+}
+
+impl PeerType {
+    fn encode(self, encoder: &mut Encoder) -> &mut Encoder {
+        encoder.variant(self as u32, 3)
+    }
+}
 
 struct World {
     sockets: [Socket; 3],

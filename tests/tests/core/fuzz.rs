@@ -1,5 +1,5 @@
-//! Runs the checks of the fuzz targets on stable Rust: with seeds from recorded traffic of libzmq, with every input
-//! that has caused a failure before (`fuzz/crashes`), and with random inputs.
+//! Runs the checks of the fuzz targets on stable Rust: with their seeds, most of them from recorded traffic of libzmq, with
+//! every input that has caused a failure before (`fuzz/crashes`), and with random inputs.
 
 #[allow(unreachable_pub, reason = "the file is also a separate crate")]
 #[path = "../../../fuzz/src/lib.rs"]
@@ -24,7 +24,7 @@ fn folder(name: &str) -> std::path::PathBuf {
 }
 
 #[test]
-fn recorded_libzmq_traffic_passes_all_targets() {
+fn seeds_pass_their_targets() {
     let seeds = seeds(&folder("proto/tests/data")).unwrap();
     assert!(seeds.len() > 500, "{} seeds", seeds.len());
     for (target, input) in &seeds {
