@@ -126,7 +126,7 @@ enum Value<T: 'static> {
     /// Gauges, one per value of the label with this name.
     Gauges(&'static str, fn(&T) -> Vec<(&'static str, u64)>),
     /// Counters, one per value of the label with this name.
-    Counters(&'static str, fn(&T) -> Vec<(&'static str, u64)>),
+    Counters(&'static str, fn(&T) -> Vec<(String, u64)>),
     /// Labels without a value.
     Info(fn(&T) -> Vec<(&'static str, String)>),
 }
@@ -170,7 +170,10 @@ impl<T> Family<T> {
                 Value::Seconds(value) => {
                     value(stats).map_or(Ok(()), |duration| sample(&[], &duration.as_secs_f64()))?;
                 }
-                Value::Gauges(label, values) | Value::Counters(label, values) => {
+                Value::Gauges(label, values) => {
+                    values(stats).iter().try_for_each(|(name, value)| sample(&[(label, name)], value))?;
+                }
+                Value::Counters(label, values) => {
                     values(stats).iter().try_for_each(|(name, value)| sample(&[(label, name)], value))?;
                 }
                 Value::Info(properties) => {
@@ -224,17 +227,16 @@ fn limits(stats: &SocketStats) -> Vec<(&'static str, u64)> {
     all.into_iter().filter(|&(_, limit)| limit > 0).collect()
 }
 
-const fn reason_name(reason: DropReason) -> &'static str {
-    match reason {
-        DropReason::Unroutable => "unroutable",
-        DropReason::PeerFull => "peer_full",
-        DropReason::PeerGone => "peer_gone",
-        DropReason::MissingDelimiter => "missing_delimiter",
-        DropReason::UnexpectedReply => "unexpected_reply",
-        DropReason::Unexpected => "unexpected",
-        DropReason::Multipart => "multipart",
-        DropReason::Undelivered => "undelivered",
+/// Returns the name of the variant in snake case, as serde writes it.
+fn reason_name(reason: DropReason) -> String {
+    let mut name = String::new();
+    for character in alloc::format!("{reason:?}").chars() {
+        if character.is_ascii_uppercase() && !name.is_empty() {
+            name.push('_');
+        }
+        name.push(character.to_ascii_lowercase());
     }
+    name
 }
 
 fn properties(peer: &PeerStats) -> Vec<(&'static str, String)> {
@@ -247,182 +249,184 @@ fn properties(peer: &PeerStats) -> Vec<(&'static str, String)> {
     of_peer.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
 }
 
-const SOCKET_FAMILIES: &[Family<SocketStats>] = &[
-    family("peers", "", "Peers, connected or not.", Value::Gauge(|s| s.peers as u64)),
-    family("ready_peers", "", "Peers with a finished handshake.", Value::Gauge(|s| s.ready_peers as u64)),
-    family("outgoing_messages", "messages", "Messages in outgoing queues.", Value::Gauge(|s| s.outgoing.messages)),
-    family("outgoing_bytes", "bytes", "Size of the messages in outgoing queues.", Value::Gauge(|s| s.outgoing.bytes)),
-    family(
-        "outgoing_age_seconds",
-        "seconds",
+/// Defines the families that a socket and a peer have, as constants in the modules `of_socket` and `of_peer`. Each row has the
+/// name for a socket, the unit, the help texts for a socket and for a peer, and the value, which both types of statistics
+/// store in a field of the same name.
+macro_rules! common_families {
+    ($($group:ident: [$($name:literal, $unit:literal, $of_socket:literal, $of_peer:literal, $value:expr;)*])*) => {
+        mod of_socket {
+            use super::*;
+            $(pub(super) const $group: &[Family<SocketStats>] = &[$(family($name, $unit, $of_socket, $value)),*];)*
+        }
+
+        mod of_peer {
+            use super::*;
+            $(pub(super) const $group: &[Family<PeerStats>] =
+                &[$(family(concat!("peer_", $name), $unit, $of_peer, $value)),*];)*
+        }
+    };
+}
+
+common_families! {
+    QUEUES: [
+        "outgoing_messages", "messages",
+        "Messages in outgoing queues.",
+        "Messages that wait to be sent to the peer.",
+        Value::Gauge(|stats| stats.outgoing.messages);
+
+        "outgoing_bytes", "bytes",
+        "Size of the messages in outgoing queues.",
+        "Size of the messages that wait to be sent to the peer.",
+        Value::Gauge(|stats| stats.outgoing.bytes);
+
+        "outgoing_age_seconds", "seconds",
         "Age of the oldest message in outgoing queues, at least.",
-        Value::Seconds(|s| Some(s.outgoing_age)),
-    ),
-    family(
-        "under_way_messages",
-        "messages",
+        "Age of the oldest message that waits to be sent to the peer, at least.",
+        Value::Seconds(|stats| Some(stats.outgoing_age));
+
+        "under_way_messages", "messages",
         "Messages that connections have not completely written yet.",
-        Value::Gauge(|s| s.under_way),
-    ),
-    family("incoming_messages", "messages", "Messages in incoming queues.", Value::Gauge(|s| s.incoming.messages)),
-    family("incoming_bytes", "bytes", "Size of the messages in incoming queues.", Value::Gauge(|s| s.incoming.bytes)),
-    family(
-        "incoming_age_seconds",
-        "seconds",
+        "Messages that the connection to the peer has not completely written yet.",
+        Value::Gauge(|stats| stats.under_way);
+
+        "incoming_messages", "messages",
+        "Messages in incoming queues.",
+        "Messages of the peer that wait for the application.",
+        Value::Gauge(|stats| stats.incoming.messages);
+
+        "incoming_bytes", "bytes",
+        "Size of the messages in incoming queues.",
+        "Size of the messages of the peer that wait for the application.",
+        Value::Gauge(|stats| stats.incoming.bytes);
+
+        "incoming_age_seconds", "seconds",
         "Age of the oldest message in incoming queues, at least.",
-        Value::Seconds(|s| Some(s.incoming_age)),
-    ),
-    family("held_bytes", "bytes", "Memory that the socket holds, by use.", Value::Gauges("use", |s| held(&s.held))),
-    family("handshake_bytes", "bytes", "Memory of unfinished handshakes.", Value::Gauge(|s| s.handshake_bytes)),
-    family("limit_bytes", "bytes", "Limits on memory; absent if there is no limit.", Value::Gauges("limit", limits)),
-    family(
-        "sent_messages",
-        "messages",
+        "Age of the oldest message of the peer that waits for the application, at least.",
+        Value::Seconds(|stats| Some(stats.incoming_age));
+
+        "held_bytes", "bytes",
+        "Memory that the socket holds, by use.",
+        "Memory that the peer holds, by use.",
+        Value::Gauges("use", |stats| held(&stats.held));
+    ]
+    TRAFFIC: [
+        "sent_messages", "messages",
         "Messages given to connections; includes returned messages.",
-        Value::Counter(|s| s.sent.messages + s.returned.messages),
-    ),
-    family(
-        "sent_bytes",
-        "bytes",
+        "Messages given to connections to the peer; includes returned messages.",
+        Value::Counter(|stats| stats.sent.messages + stats.returned.messages);
+
+        "sent_bytes", "bytes",
         "Size of the messages given to connections; includes returned messages.",
-        Value::Counter(|s| s.sent.bytes + s.returned.bytes),
-    ),
-    family(
-        "returned_messages",
-        "messages",
+        "Size of the messages given to connections to the peer; includes returned messages.",
+        Value::Counter(|stats| stats.sent.bytes + stats.returned.bytes);
+
+        "returned_messages", "messages",
         "Messages that lost connections had not begun to send.",
-        Value::Counter(|s| s.returned.messages),
-    ),
-    family("received_messages", "messages", "Received messages.", Value::Counter(|s| s.received.messages)),
-    family("received_bytes", "bytes", "Size of the received messages.", Value::Counter(|s| s.received.bytes)),
-    family(
-        "dropped_messages",
-        "messages",
-        "Dropped messages, by reason; absent for reasons that have not occurred.",
-        Value::Counters("reason", |s| s.dropped.iter().map(|(reason, number)| (reason_name(reason), number)).collect()),
-    ),
-    family("full_sends", "", "Attempts to send that found no room.", Value::Counter(|s| s.full_sends)),
-    family("send_hwm_hits", "", "Times that an outgoing queue became full.", Value::Counter(|s| s.send_hwm_hits)),
-    family("recv_hwm_hits", "", "Times that an incoming queue became full.", Value::Counter(|s| s.recv_hwm_hits)),
-    family("accepted_connections", "connections", "Accepted connections.", Value::Counter(|s| s.accepted)),
-    family(
-        "dialled_connections",
-        "connections",
-        "Connection attempts that succeeded, including reconnects.",
-        Value::Counter(|s| s.dialled),
-    ),
-    family("reconnects", "", "Connection attempts that succeeded again.", Value::Counter(|s| s.reconnects)),
-    family("failed_dials", "", "Connection attempts that failed.", Value::Counter(|s| s.failed_dials)),
-    family(
-        "failed_handshakes",
-        "",
-        "Connections that ended before their handshake was finished.",
-        Value::Counter(|s| s.failed_handshakes),
-    ),
-    family("ended_connections", "connections", "Connections that ended.", Value::Counter(|s| s.ended)),
+        "Messages that lost connections to the peer had not begun to send.",
+        Value::Counter(|stats| stats.returned.messages);
+
+        "received_messages", "messages",
+        "Received messages.",
+        "Messages received from the peer.",
+        Value::Counter(|stats| stats.received.messages);
+
+        "received_bytes", "bytes",
+        "Size of the received messages.",
+        "Size of the messages received from the peer.",
+        Value::Counter(|stats| stats.received.bytes);
+    ]
+    FULL_QUEUES: [
+        "send_hwm_hits", "",
+        "Times that an outgoing queue became full.",
+        "Times that the outgoing queue of the peer became full.",
+        Value::Counter(|stats| stats.send_hwm_hits);
+
+        "recv_hwm_hits", "",
+        "Times that an incoming queue became full.",
+        "Times that the incoming queue of the peer became full.",
+        Value::Counter(|stats| stats.recv_hwm_hits);
+    ]
+    RECONNECTS: [
+        "reconnects", "",
+        "Connection attempts that succeeded again.",
+        "Connection attempts that succeeded again.",
+        Value::Counter(|stats| stats.reconnects);
+    ]
+}
+
+/// Families of a socket, in the order of the text.
+const SOCKET_FAMILIES: &[&[Family<SocketStats>]] = &[
+    &[
+        family("peers", "", "Peers, connected or not.", Value::Gauge(|s| s.peers as u64)),
+        family("ready_peers", "", "Peers with a finished handshake.", Value::Gauge(|s| s.ready_peers as u64)),
+    ],
+    of_socket::QUEUES,
+    &[
+        family("handshake_bytes", "bytes", "Memory of unfinished handshakes.", Value::Gauge(|s| s.handshake_bytes)),
+        family(
+            "limit_bytes",
+            "bytes",
+            "Limits on memory; absent if there is no limit.",
+            Value::Gauges("limit", limits),
+        ),
+    ],
+    of_socket::TRAFFIC,
+    &[
+        family(
+            "dropped_messages",
+            "messages",
+            "Dropped messages, by reason; absent for reasons that have not occurred.",
+            Value::Counters("reason", |s| {
+                s.dropped.iter().map(|(reason, number)| (reason_name(reason), number)).collect()
+            }),
+        ),
+        family("full_sends", "", "Attempts to send that found no room.", Value::Counter(|s| s.full_sends)),
+    ],
+    of_socket::FULL_QUEUES,
+    &[
+        family("accepted_connections", "connections", "Accepted connections.", Value::Counter(|s| s.accepted)),
+        family(
+            "dialled_connections",
+            "connections",
+            "Connection attempts that succeeded, including reconnects.",
+            Value::Counter(|s| s.dialled),
+        ),
+    ],
+    of_socket::RECONNECTS,
+    &[
+        family("failed_dials", "", "Connection attempts that failed.", Value::Counter(|s| s.failed_dials)),
+        family(
+            "failed_handshakes",
+            "",
+            "Connections that ended before their handshake was finished.",
+            Value::Counter(|s| s.failed_handshakes),
+        ),
+        family("ended_connections", "connections", "Connections that ended.", Value::Counter(|s| s.ended)),
+    ],
 ];
 
-const PEER_FAMILIES: &[Family<PeerStats>] = &[
-    family("peer", "", "Properties of the peer.", Value::Info(properties)),
-    family("peer_ready", "", "1 if the handshake with the peer is finished.", Value::Gauge(|p| u64::from(p.ready))),
-    family(
-        "peer_outgoing_messages",
-        "messages",
-        "Messages that wait to be sent to the peer.",
-        Value::Gauge(|p| p.outgoing.messages),
-    ),
-    family(
-        "peer_outgoing_bytes",
-        "bytes",
-        "Size of the messages that wait to be sent to the peer.",
-        Value::Gauge(|p| p.outgoing.bytes),
-    ),
-    family(
-        "peer_outgoing_age_seconds",
-        "seconds",
-        "Age of the oldest message that waits to be sent to the peer, at least.",
-        Value::Seconds(|p| Some(p.outgoing_age)),
-    ),
-    family(
-        "peer_under_way_messages",
-        "messages",
-        "Messages that the connection to the peer has not completely written yet.",
-        Value::Gauge(|p| p.under_way),
-    ),
-    family(
-        "peer_incoming_messages",
-        "messages",
-        "Messages of the peer that wait for the application.",
-        Value::Gauge(|p| p.incoming.messages),
-    ),
-    family(
-        "peer_incoming_bytes",
-        "bytes",
-        "Size of the messages of the peer that wait for the application.",
-        Value::Gauge(|p| p.incoming.bytes),
-    ),
-    family(
-        "peer_incoming_age_seconds",
-        "seconds",
-        "Age of the oldest message of the peer that waits for the application, at least.",
-        Value::Seconds(|p| Some(p.incoming_age)),
-    ),
-    family("peer_held_bytes", "bytes", "Memory that the peer holds, by use.", Value::Gauges("use", |p| held(&p.held))),
-    family(
-        "peer_sent_messages",
-        "messages",
-        "Messages given to connections to the peer; includes returned messages.",
-        Value::Counter(|p| p.sent.messages + p.returned.messages),
-    ),
-    family(
-        "peer_sent_bytes",
-        "bytes",
-        "Size of the messages given to connections to the peer; includes returned messages.",
-        Value::Counter(|p| p.sent.bytes + p.returned.bytes),
-    ),
-    family(
-        "peer_returned_messages",
-        "messages",
-        "Messages that lost connections to the peer had not begun to send.",
-        Value::Counter(|p| p.returned.messages),
-    ),
-    family(
-        "peer_received_messages",
-        "messages",
-        "Messages received from the peer.",
-        Value::Counter(|p| p.received.messages),
-    ),
-    family(
-        "peer_received_bytes",
-        "bytes",
-        "Size of the messages received from the peer.",
-        Value::Counter(|p| p.received.bytes),
-    ),
-    family(
-        "peer_send_hwm_hits",
-        "",
-        "Times that the outgoing queue of the peer became full.",
-        Value::Counter(|p| p.send_hwm_hits),
-    ),
-    family(
-        "peer_recv_hwm_hits",
-        "",
-        "Times that the incoming queue of the peer became full.",
-        Value::Counter(|p| p.recv_hwm_hits),
-    ),
-    family("peer_reconnects", "", "Connection attempts that succeeded again.", Value::Counter(|p| p.reconnects)),
-    family(
+/// Families of a peer, in the order of the text.
+const PEER_FAMILIES: &[&[Family<PeerStats>]] = &[
+    &[
+        family("peer", "", "Properties of the peer.", Value::Info(properties)),
+        family("peer_ready", "", "1 if the handshake with the peer is finished.", Value::Gauge(|p| u64::from(p.ready))),
+    ],
+    of_peer::QUEUES,
+    of_peer::TRAFFIC,
+    of_peer::FULL_QUEUES,
+    of_peer::RECONNECTS,
+    &[family(
         "peer_round_trip_seconds",
         "seconds",
         "Latest round trip of a heartbeat; absent before the first.",
         Value::Seconds(|p| p.round_trip.map(|RoundTrip { last, .. }| last)),
-    ),
+    )],
 ];
 
 impl fmt::Display for Metrics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        SOCKET_FAMILIES.iter().try_for_each(|family| family.write(f, &self.sockets))?;
-        PEER_FAMILIES.iter().try_for_each(|family| family.write(f, &self.peers))?;
+        SOCKET_FAMILIES.iter().copied().flatten().try_for_each(|family| family.write(f, &self.sockets))?;
+        PEER_FAMILIES.iter().copied().flatten().try_for_each(|family| family.write(f, &self.peers))?;
         f.write_str("# EOF\n")
     }
 }

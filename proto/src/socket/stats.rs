@@ -9,6 +9,7 @@ use crate::socket::event::DropReason;
 use crate::socket::id::PipeId;
 use alloc::collections::BTreeMap;
 use alloc::string::String;
+use core::fmt;
 use core::iter::Sum;
 use core::ops::{AddAssign, Sub};
 use core::time::Duration;
@@ -29,6 +30,18 @@ pub struct TrafficCount {
 }
 
 /// Statistics of a socket at one instant, returned by [`Socket::stats`](crate::Socket::stats).
+///
+/// [`Display`](fmt::Display) writes the main numbers as one line for a log. The text may change in any release:
+///
+/// ```
+/// # use sansmq_proto::socket::SocketStats;
+/// let text = SocketStats::default().to_string();
+/// assert_eq!(
+///     text,
+///     "0 peers, 0 ready; sent 0 messages (0 bytes), received 0 messages (0 bytes); queued 0 messages (0 bytes) out, \
+///      0 messages (0 bytes) in; 0 bytes held; 0 messages dropped"
+/// );
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default))]
 #[non_exhaustive]
@@ -94,6 +107,9 @@ pub struct SocketStats {
 
 /// Statistics of one peer at one instant, returned by [`Socket::peer_stats`](crate::Socket::peer_stats). The counters
 /// are totals over all connections of the peer's pipe.
+///
+/// [`Display`](fmt::Display) writes the main numbers as one line for a log, as for [`SocketStats`]. The text may change in any
+/// release.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
@@ -216,6 +232,42 @@ impl TrafficCount {
     #[inline]
     pub(crate) fn of(message: &Message) -> Self {
         Self { messages: 1, bytes: message.size() as u64 }
+    }
+}
+
+impl fmt::Display for TrafficCount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} messages ({} bytes)", self.messages, self.bytes)
+    }
+}
+
+impl fmt::Display for SocketStats {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { peers, ready_peers, sent, received, outgoing, incoming, .. } = self;
+        write!(f, "{peers} peers, {ready_peers} ready; sent {sent}, received {received}; queued {outgoing} out, ")?;
+        write!(f, "{incoming} in; {} bytes held; {} messages dropped", self.held.total(), self.dropped.total())
+    }
+}
+
+impl fmt::Display for PeerStats {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { pipe: PipeId { index, generation }, sent, received, outgoing, incoming, reconnects, .. } = self;
+        match &self.endpoint {
+            Some(endpoint) => write!(f, "{endpoint} ")?,
+            None => f.write_str("former peer ")?,
+        }
+        let state = match (self.connected, self.ready) {
+            (_, true) => "ready",
+            (true, false) => "in handshake",
+            (false, false) => "not connected",
+        };
+        write!(f, "(pipe {index}.{generation}) {state}; sent {sent}, received {received}; queued {outgoing} out, ")?;
+        write!(f, "{incoming} in; {} bytes held; {reconnects} reconnects", self.held.total())?;
+        match &self.last_error {
+            // The text may contain a reason that the peer has sent.
+            Some(error) => write!(f, "; last error: {}", error.escape_debug()),
+            None => Ok(()),
+        }
     }
 }
 

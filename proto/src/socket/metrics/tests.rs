@@ -48,6 +48,36 @@ fn text_of_known_statistics_is_exact() {
 }
 
 #[test]
+fn statistics_as_text_are_one_line() {
+    let mut socket = stats();
+    socket.sent = TrafficCount { messages: 5, bytes: 50 };
+    assert_eq!(
+        socket.to_string(),
+        "2 peers, 1 ready; sent 5 messages (50 bytes), received 0 messages (0 bytes); queued 0 messages (0 bytes) out, \
+         0 messages (0 bytes) in; 0 bytes held; 2 messages dropped"
+    );
+    let mut peer = peer(0, "tcp://10.0.0.1:5555");
+    assert_eq!(
+        peer.to_string(),
+        "tcp://10.0.0.1:5555 (pipe 0.1) ready; sent 5 messages (50 bytes), received 7 messages (70 bytes); queued \
+         2 messages (30 bytes) out, 0 messages (0 bytes) in; 144 bytes held; 3 reconnects; last error: line 1\\nline 2"
+    );
+    (peer.endpoint, peer.ready, peer.last_error) = (None, false, None);
+    assert!(peer.to_string().starts_with("former peer (pipe 0.1) in handshake; "), "{peer}");
+    peer.connected = false;
+    assert!(peer.to_string().starts_with("former peer (pipe 0.1) not connected; "), "{peer}");
+    assert!(peer.to_string().ends_with("; 3 reconnects"), "{peer}");
+}
+
+#[test]
+#[cfg(feature = "serde")]
+fn reasons_have_the_names_of_serde() {
+    for reason in [DropReason::Unroutable, DropReason::PeerFull, DropReason::MissingDelimiter] {
+        assert_eq!(serde_json::to_value(reason).unwrap(), reason_name(reason));
+    }
+}
+
+#[test]
 fn families_of_several_sockets_are_grouped() {
     let mut metrics = Metrics::new();
     for socket_type in [SocketType::Push, SocketType::Push, SocketType::Pull] {
