@@ -3,8 +3,8 @@
 
 use fork::{Fork, fork, waitpid};
 use sansmq::kind::{Pub, Pull, Push};
-use sansmq::mio::{EventLoop, PollItem, Socket, poll, proxy};
-use sansmq::{BindError, NetworkError, Options};
+use sansmq::mio::{EventLoop, PollItem, Socket, poll, proxy, run_proxy, run_proxy_timeout};
+use sansmq::{BindError, NetworkError, Options, Proxy};
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::{Command, abort, exit};
@@ -104,10 +104,12 @@ fn assert_forked<R>(result: Result<R, impl ToString>) {
 type Case = fn(&Sockets);
 
 /// Blocking calls, each with its outcome in a forked child.
-const CALLS: [(&str, Case); 21] = [
+const CALLS: [(&str, Case); 32] = [
     ("recv", |sockets| assert_forked(sockets.pull.recv())),
     ("recv_timeout", |sockets| assert_forked(sockets.pull.recv_timeout(LONG))),
     ("recv_from", |sockets| assert_forked(sockets.pull.recv_from())),
+    ("recv_from_timeout", |sockets| assert_forked(sockets.pull.recv_from_timeout(LONG))),
+    ("readable_timeout", |sockets| assert!(!sockets.pull.readable_timeout(LONG))),
     ("iter", |sockets| {
         let mut received = sockets.pull.iter();
         assert_forked(received.next().unwrap());
@@ -119,18 +121,24 @@ const CALLS: [(&str, Case); 21] = [
         assert_forked::<()>(Err(error));
     }),
     ("send_timeout", |sockets| assert_forked(sockets.idle.send_timeout("message", LONG))),
+    ("writable_timeout", |sockets| assert!(!sockets.idle.writable_timeout(LONG))),
+    ("flush", |sockets| assert!(!sockets.alone.flush())),
     ("flush_timeout", |sockets| assert!(!sockets.alone.flush_timeout(LONG))),
     ("bind", |sockets| assert_forked(sockets.pull.bind(ANY))),
+    ("bind_timeout", |sockets| assert_forked(sockets.pull.bind_timeout(ANY, LONG))),
     ("bind_listener", |sockets| {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         assert_forked(sockets.pull.bind_listener(listener));
     }),
     ("unbind", |sockets| assert_forked(sockets.pull.unbind(sockets.bound.as_str()))),
+    ("unbind_timeout", |sockets| assert_forked(sockets.pull.unbind_timeout(sockets.bound.as_str(), LONG))),
     ("connect", |sockets| assert_forked(sockets.push.connect(sockets.bound.as_str()))),
     ("connect_and_wait", |sockets| assert_forked(sockets.idle.connect_and_wait(sockets.bound.as_str(), None))),
     ("wait_connected", |sockets| assert_forked(sockets.idle.wait_connected(1, None))),
     ("wait_subscribed", |sockets| assert_forked(sockets.publisher.wait_subscribed("topic", 1, None))),
     ("events", |sockets| assert!(sockets.pull.monitor().next().is_none())),
+    ("recv of events", |sockets| assert_forked(sockets.pull.monitor().recv())),
+    ("recv_timeout of events", |sockets| assert_forked(sockets.pull.monitor().recv_timeout(LONG))),
     ("poll", |sockets| assert_forked(poll(&mut [PollItem::readable(&sockets.pull)], None))),
     ("poll of a ready descriptor", |sockets| {
         let (pipe, writer) = std::io::pipe().unwrap();
@@ -139,8 +147,13 @@ const CALLS: [(&str, Case); 21] = [
         assert_eq!(poll(&mut items, None).unwrap(), 1);
     }),
     ("proxy", |sockets| assert_forked(proxy(&sockets.pull, &sockets.push))),
+    ("run_proxy", |sockets| assert_forked(run_proxy(&mut Proxy::new(&sockets.pull, &sockets.push)))),
+    ("run_proxy_timeout", |sockets| {
+        assert_forked(run_proxy_timeout(&mut Proxy::new(&sockets.pull, &sockets.push), LONG));
+    }),
     ("close", |sockets| assert_eq!(sockets.alone.close().unsent, 1)),
     ("close_within", |sockets| assert_eq!(sockets.alone.close_within(LONG).unsent, 1)),
+    ("close_timeout", |sockets| assert_eq!(sockets.alone.close_timeout(LONG).unwrap().unsent, 1)),
     ("drop", |_| ()),
 ];
 
