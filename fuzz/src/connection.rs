@@ -31,7 +31,7 @@ pub fn connection(data: &[u8]) {
     let Some((&step, bytes)) = bytes.split_first() else { return };
     let config = config(kind);
     let [whole, pieces] = [bytes.len(), usize::from(step)].map(|step| {
-        let mut allocated = Allocated::default();
+        let allocated = Allocated::default();
         let (received, connection) = allocated.during(|| receive(&config, bytes, step.max(1)));
         allocated.assert_at_most(CONSTANT_MEMORY + MEMORY_PER_BYTE * bytes.len());
         drop(connection);

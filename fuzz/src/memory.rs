@@ -1,9 +1,11 @@
 //! Comparison of the memory that sockets count ([`HeldMemory`](sansmq_proto::socket::HeldMemory)) with the memory that a
 //! counting allocator reports.
 
+use std::cell::Cell;
+
 /// Memory that a run of a target has allocated and not freed yet.
 #[derive(Debug, Default)]
-pub(crate) struct Allocated(i64);
+pub(crate) struct Allocated(Cell<i64>);
 
 /// Maximum memory in bytes of a socket that is not counted, without its peers.
 const PER_SOCKET: u64 = 16 << 10;
@@ -13,15 +15,16 @@ const PER_PEER: u64 = 16 << 10;
 
 impl Allocated {
     /// Calls `run`, and adds the memory that it has allocated and not freed.
-    pub(crate) fn during<R>(&mut self, run: impl FnOnce() -> R) -> R {
+    pub(crate) fn during<R>(&self, run: impl FnOnce() -> R) -> R {
         let mut result = None;
-        self.0 += allocation_counter::measure(|| result = Some(run())).bytes_current;
+        let measured = allocation_counter::measure(|| result = Some(run()));
+        self.0.set(self.0.get() + measured.bytes_current);
         result.expect("the closure was called")
     }
 
     /// Checks that at most `limit` bytes are allocated.
     pub(crate) fn assert_at_most(&self, limit: usize) {
-        let allocated = usize::try_from(self.0).unwrap_or_default();
+        let allocated = usize::try_from(self.0.get()).unwrap_or_default();
         assert!(allocated <= limit, "{allocated} bytes are allocated, at most {limit} are allowed");
     }
 
@@ -30,7 +33,7 @@ impl Allocated {
     pub(crate) fn assert_counted(&self, held: u64, (sockets, peers): (usize, usize), own: usize) {
         let constant = sockets as u64 * PER_SOCKET + peers as u64 * PER_PEER;
         let limit = held + held / 4 + constant + own as u64;
-        let allocated = u64::try_from(self.0).unwrap_or_default();
+        let allocated = u64::try_from(self.0.get()).unwrap_or_default();
         assert!(
             allocated <= limit,
             "{allocated} bytes are allocated, but {sockets} sockets with {peers} peers count {held}, and {own} are not theirs"

@@ -1,6 +1,7 @@
 //! Fuzz target for `inproc` and for proxies: sockets of a simulated runtime, with a proxy that a control socket commands.
 
 use super::bounded;
+use super::memory::Allocated;
 use super::sim::{self, Sim, Socket};
 use arbitrary::{Arbitrary, Unstructured};
 use sansmq_proto::{Message, Options, kind};
@@ -42,15 +43,20 @@ enum Command<'a> {
 
 const MAX_OPS: usize = 60;
 
-/// Checks that messages pass `inproc` connections and a proxy at most once and in the order of each sender, and that no
-/// command stops the sockets from closing.
+/// Maximum memory in bytes of the simulation without its sockets, of the lists of the target, and of the message that the proxy
+/// holds between its sockets.
+const SIMULATION: usize = 192 << 10;
+
+/// Checks that messages pass `inproc` connections and a proxy at most once and in the order of each sender, that the sockets
+/// count the memory that they hold, and that no command stops the sockets from closing.
 pub fn proxies(data: &[u8]) {
     let _bounded = bounded(data);
     let Ok(scenario) = Scenario::arbitrary_take_rest(Unstructured::new(data)) else { return };
-    sim::run(scenario.seed, || run(&scenario));
+    let allocated = Allocated::default();
+    sim::run_around(scenario.seed, |step| allocated.during(step), || run(&scenario, &allocated));
 }
 
-async fn run(scenario: &Scenario<'_>) {
+async fn run(scenario: &Scenario<'_>, allocated: &Allocated) {
     let context = Context::new();
     let hwm = usize::from(scenario.hwm % 16) + 1;
     let new_push = || {
@@ -68,21 +74,23 @@ async fn run(scenario: &Scenario<'_>) {
         Socket::in_context(&context, Options::<kind::Pair>::new().linger(Duration::ZERO)).erase()
     };
     let mut proxy = Proxy::new(&front, &back);
-    if scenario.replies {
+    let control = if scenario.replies {
         let control = Socket::in_context(&context, Options::<kind::Rep>::new());
-        control.bind("inproc://control").await.expect("the name is free");
         proxy = proxy.control(&control);
+        control.erase()
     } else {
         let control = Socket::in_context(&context, Options::<kind::Pair>::new());
-        control.bind("inproc://control").await.expect("the name is free");
         proxy = proxy.control(&control);
-    }
+        control.erase()
+    };
+    control.bind("inproc://control").await.expect("the name is free");
     controller.connect("inproc://control").expect("the socket is open");
     drop(sim::spawn(async move { proxy.run().await }));
     let mut senders: Vec<(u8, Socket<kind::Push>)> = Vec::new();
     let mut numbers: BTreeMap<u8, u32> = BTreeMap::new();
     let mut latest: BTreeMap<u8, u32> = BTreeMap::new();
     let mut next_sender = 0;
+    let mut held_by_dropped = 0;
     for op in scenario.ops.iter().take(MAX_OPS) {
         match *op {
             Op::AddSender => {
@@ -114,7 +122,10 @@ async fn run(scenario: &Scenario<'_>) {
                 Sim::current().sleep(Duration::from_millis(1)).await;
                 let _ = controller.try_recv();
             }
-            Op::DropSender(at) if !senders.is_empty() => drop(senders.swap_remove(usize::from(at) % senders.len())),
+            Op::DropSender(at) if !senders.is_empty() => {
+                let (_, push) = senders.swap_remove(usize::from(at) % senders.len());
+                held_by_dropped += push.stats().held.total();
+            }
             Op::Rebind => {
                 is_bound = if is_bound {
                     let _ = front.unbind("inproc://front").await;
@@ -126,6 +137,12 @@ async fn run(scenario: &Scenario<'_>) {
             Op::Wait(millis) => Sim::current().sleep(Duration::from_millis(millis.into())).await,
             Op::Send(..) | Op::DropSender(_) => {}
         }
+        sim::end_step().await;
+        let others = [front.stats(), back.stats(), sink.stats(), control.stats(), controller.stats()];
+        let stats = || others.iter().cloned().chain(senders.iter().map(|(_, push)| push.stats()));
+        let held: u64 = stats().map(|stats| stats.held.total()).sum();
+        let peers = stats().map(|stats| stats.peers).sum();
+        allocated.assert_counted(held + held_by_dropped, (5 + usize::from(next_sender), peers), SIMULATION);
     }
 }
 

@@ -94,7 +94,7 @@ struct LinkedPeer {
 pub fn publisher(data: &[u8]) {
     let _bounded = bounded(data);
     let Ok(scenario) = Scenario::arbitrary_take_rest(Unstructured::new(data)) else { return };
-    let mut allocated = Allocated::default();
+    let allocated = Allocated::default();
     let mut world = allocated.during(|| World::new(&scenario));
     for &op in scenario.ops.iter().take(MAX_OPS) {
         allocated.during(|| {

@@ -148,7 +148,7 @@ const MAX_FRAMES: u16 = 4000;
 pub fn sessions(data: &[u8]) {
     let _bounded = bounded(data);
     let Ok(scenario) = Scenario::arbitrary_take_rest(Unstructured::new(data)) else { return };
-    let mut allocated = Allocated::default();
+    let allocated = Allocated::default();
     let mut world = allocated.during(|| World::new(&scenario));
     for &op in scenario.ops.iter().take(MAX_OPS) {
         allocated.during(|| world.apply(op));

@@ -2,9 +2,10 @@
 
 use super::bounded;
 use super::encode::Encoder;
+use super::memory::Allocated;
 use super::sim::{self, Sim, SimStream, Socket};
 use arbitrary::{Arbitrary, Unstructured};
-use sansmq_proto::wire::{Command, Greeting, MechanismName, Metadata, Version};
+use sansmq_proto::wire::{Command, FrameHead, Greeting, MechanismName, Metadata, Version};
 use sansmq_proto::{Endpoint, Options, SocketType, kind};
 use sansmq_runtime::{Context, CurrentRuntime, PollStream};
 use std::future::poll_fn;
@@ -29,10 +30,14 @@ enum Op {
     Greet,
     /// Connects a peer that sends a greeting and a READY for a socket.
     Request(Service, PeerType),
-    /// Sends a message or other bytes from a peer.
+    /// Sends these bytes from a peer.
     Send(u8, [u8; 8]),
-    /// Sends a READY from a peer.
-    Ready(u8, Service, PeerType),
+    /// Sends a message of one frame from a peer: a body of this number of bytes, or a subscription.
+    Message(u8, u16),
+    /// Sends a message of this number of empty frames from a peer.
+    Frames(u8, u16),
+    /// Sends a READY from a peer, with a further property of this number of bytes.
+    Ready(u8, Service, PeerType, u16),
     /// Closes the connection of a peer.
     Leave(u8),
     Receive(Service),
@@ -58,29 +63,37 @@ const MAX_OPS: usize = 60;
 
 /// Returns seeds: one scenario for each feature of a shared port.
 pub(crate) fn seeds() -> Vec<Vec<u8>> {
-    use Op::{Bind, Greet, Leave, Ready, Receive, Request, Send, Unbind, Wait};
+    use Op::{Bind, Frames, Greet, Leave, Message, Ready, Receive, Request, Unbind, Wait};
     use PeerType::{Dealer, Push, Sub};
     use Service::{Blue, Plain, Red};
-    const MESSAGE: [u8; 8] = *b"\0\x06sansmq";
-    const SUBSCRIPTION: [u8; 8] = *b"\0\x06\x01topic";
     let two_services: &[Op] = &[
         Bind(Red),
         Bind(Blue),
         Request(Red, Sub),
-        Send(0, SUBSCRIPTION),
+        Message(0, 6),
         Request(Blue, Push),
-        Send(1, MESSAGE),
+        Message(1, 1000),
         Wait(10),
         Receive(Blue),
     ];
     let without_resource: &[Op] =
-        &[Bind(Plain), Request(Plain, Dealer), Send(0, MESSAGE), Wait(10), Receive(Plain), Unbind(Plain), Leave(0)];
+        &[Bind(Plain), Request(Plain, Dealer), Frames(0, 3), Wait(10), Receive(Plain), Unbind(Plain), Leave(0)];
     let peer_before_its_service: &[Op] =
-        &[Bind(Red), Request(Blue, Push), Wait(10), Bind(Blue), Wait(10), Send(0, MESSAGE), Wait(10), Receive(Blue)];
+        &[Bind(Red), Request(Blue, Push), Wait(10), Bind(Blue), Wait(10), Frames(0, 3), Wait(10), Receive(Blue)];
     let service_unbound_in_use: &[Op] =
         &[Bind(Red), Bind(Blue), Request(Blue, Push), Wait(10), Unbind(Blue), Wait(10), Bind(Blue), Unbind(Red)];
-    let slow_handshake: &[Op] =
-        &[Bind(Red), Greet, Wait(30), Ready(0, Red, Sub), Wait(10), Greet, Wait(200), Wait(200), Leave(0), Leave(0)];
+    let slow_handshake: &[Op] = &[
+        Bind(Red),
+        Greet,
+        Wait(30),
+        Ready(0, Red, Sub, 100),
+        Wait(10),
+        Greet,
+        Wait(200),
+        Wait(200),
+        Leave(0),
+        Leave(0),
+    ];
     let many_peers: &[Op] = &[
         Bind(Blue),
         Request(Blue, Push),
@@ -124,17 +137,22 @@ impl Scenario {
 
 impl Op {
     fn encode(self, encoder: &mut Encoder) {
-        const COUNT: u32 = 9;
+        const COUNT: u32 = 11;
         match self {
             Self::Bind(service) => service.encode(encoder.variant(0, COUNT)),
             Self::Unbind(service) => service.encode(encoder.variant(1, COUNT)),
             Self::Greet => encoder.variant(2, COUNT),
             Self::Request(service, kind) => kind.encode(service.encode(encoder.variant(3, COUNT))),
             Self::Send(peer, bytes) => encoder.variant(4, COUNT).bytes(&[peer]).bytes(&bytes),
-            Self::Ready(peer, service, kind) => kind.encode(service.encode(encoder.variant(5, COUNT).bytes(&[peer]))),
-            Self::Leave(peer) => encoder.variant(6, COUNT).bytes(&[peer]),
-            Self::Receive(service) => service.encode(encoder.variant(7, COUNT)),
-            Self::Wait(millis) => encoder.variant(8, COUNT).bytes(&[millis]),
+            Self::Message(peer, size) => encoder.variant(5, COUNT).bytes(&[peer]).bytes(&size.to_le_bytes()),
+            Self::Frames(peer, count) => encoder.variant(6, COUNT).bytes(&[peer]).bytes(&count.to_le_bytes()),
+            Self::Ready(peer, service, kind, padding) => {
+                let encoder = service.encode(encoder.variant(7, COUNT).bytes(&[peer]));
+                kind.encode(encoder).bytes(&padding.to_le_bytes())
+            }
+            Self::Leave(peer) => encoder.variant(8, COUNT).bytes(&[peer]),
+            Self::Receive(service) => service.encode(encoder.variant(9, COUNT)),
+            Self::Wait(millis) => encoder.variant(10, COUNT).bytes(&[millis]),
         };
     }
 }
@@ -151,22 +169,39 @@ impl PeerType {
     }
 }
 
+/// Maximum memory in bytes of the simulation without its sockets and connections.
+const SIMULATION: usize = 64 << 10;
+
+/// Time for which a peer waits until the socket reads.
+const PATIENCE: Duration = Duration::from_millis(100);
+
+/// First byte of a message that is a subscription, if its receiver is a publisher.
+const SUBSCRIBE: u8 = 1;
+
 struct World {
     sockets: [Socket; 3],
     peers: Vec<SimStream>,
+    /// Number of peers that have connected so far. The memory of a connection is freed some time after its peer has left.
+    connected: usize,
+    /// Memory in bytes that was in transit when peers left.
+    left_in_transit: usize,
 }
 
-/// Checks that sockets at a shared port do no more work than their peers' bytes justify, and that all of them can be closed.
-/// A connection that waits or was refused causes no work.
+/// Checks that sockets at a shared port do no more work than their peers' bytes justify, that they count the memory that they
+/// hold, and that all of them can be closed. A connection that waits or was refused causes no work.
 pub fn shared_ports(data: &[u8]) {
     let _bounded = bounded(data);
     let Ok(scenario) = Scenario::arbitrary_take_rest(Unstructured::new(data)) else { return };
-    sim::run(scenario.seed, || async {
+    let (allocated, seed) = (Allocated::default(), scenario.seed);
+    let scenario = || async {
         let mut world = World::new(&scenario);
         for &op in scenario.ops.iter().take(MAX_OPS) {
             world.apply(op).await;
+            sim::end_step().await;
+            world.check_held(&allocated);
         }
-    });
+    };
+    sim::run_around(seed, |step| allocated.during(step), scenario);
 }
 
 impl World {
@@ -187,7 +222,7 @@ impl World {
             }
             Socket::in_context(&context, options.linger(Duration::ZERO))
         });
-        Self { sockets, peers: Vec::new() }
+        Self { sockets, peers: Vec::new(), connected: 0, left_in_transit: 0 }
     }
 
     async fn apply(&mut self, op: Op) {
@@ -195,12 +230,23 @@ impl World {
             Op::Bind(service) => drop(self.sockets[service as usize].bind(endpoint(service)).await),
             Op::Unbind(service) => drop(self.sockets[service as usize].unbind(endpoint(service)).await),
             Op::Greet => self.greet(&[]).await,
-            Op::Request(service, peer) => self.greet(&ready(service, peer)).await,
+            Op::Request(service, peer) => self.greet(&ready(service, peer, 0)).await,
             Op::Send(peer, bytes) => self.write(peer, &bytes[..]).await,
-            Op::Ready(peer, service, kind) => self.write(peer, &ready(service, kind)).await,
+            Op::Message(peer, size) => {
+                let size = usize::from(size).max(1);
+                let mut bytes = frame_head(size, false);
+                bytes.resize(bytes.len() + size, SUBSCRIBE);
+                self.write(peer, &bytes).await;
+            }
+            Op::Frames(peer, count) => {
+                let more = frame_head(0, true).repeat(usize::from(count.max(1)) - 1);
+                self.write(peer, &[more, frame_head(0, false)].concat()).await;
+            }
+            Op::Ready(peer, service, kind, padding) => self.write(peer, &ready(service, kind, padding)).await,
             Op::Leave(peer) => {
                 if !self.peers.is_empty() {
-                    self.peers.swap_remove(usize::from(peer) % self.peers.len());
+                    let stream = self.peers.swap_remove(usize::from(peer) % self.peers.len());
+                    self.left_in_transit += stream.transit_bytes();
                 }
             }
             Op::Receive(service) => while self.sockets[service as usize].try_recv().is_ok() {},
@@ -214,25 +260,43 @@ impl World {
     async fn greet(&mut self, more: &[u8]) {
         let Ok(stream) = sim::dial(&endpoint(Service::Plain)).await else { return };
         self.peers.push(stream);
+        self.connected += 1;
         let greeting = Greeting { version: Version::V3_1, mechanism: MechanismName::NULL, as_server: false };
         let last = u8::try_from(self.peers.len() - 1).expect("there are few operations");
         self.write(last, &[&greeting.encode(0)[..], more].concat()).await;
     }
 
-    /// Writes bytes to the socket, as far as it takes them.
+    /// Writes bytes to the socket. Stops when the socket does not read them.
     async fn write(&mut self, peer: u8, mut bytes: &[u8]) {
         if self.peers.is_empty() {
             return;
         }
         let at = usize::from(peer) % self.peers.len();
         let stream = &mut self.peers[at];
-        while !bytes.is_empty() {
-            match poll_fn(|cx| stream.poll_write_vectored(cx, &[IoSlice::new(bytes)])).await {
-                Ok(count @ 1..) => bytes = &bytes[count..],
-                Ok(0) | Err(_) => return,
+        let write = async {
+            while let Ok(count @ 1..) = poll_fn(|cx| stream.poll_write_vectored(cx, &[IoSlice::new(bytes)])).await {
+                bytes = &bytes[count..];
             }
-        }
+        };
+        smol::future::or(write, Sim::current().sleep(PATIENCE)).await;
     }
+
+    fn check_held(&self, allocated: &Allocated) {
+        let held = self.sockets.iter().map(|socket| {
+            let stats = socket.stats();
+            // Handshakes at a shared port belong to no socket yet.
+            stats.held.total() + stats.handshake_bytes
+        });
+        let in_transit: usize = self.peers.iter().map(SimStream::transit_bytes).sum();
+        let own = SIMULATION + in_transit + self.left_in_transit;
+        allocated.assert_counted(held.sum(), (3, self.connected), own);
+    }
+}
+
+fn frame_head(size: usize, more: bool) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    FrameHead { more, command: false, size: size as u64 }.encode(&mut bytes);
+    bytes
 }
 
 fn endpoint(service: Service) -> Endpoint {
@@ -244,7 +308,8 @@ fn endpoint(service: Service) -> Endpoint {
     text.parse().expect("a valid endpoint")
 }
 
-fn ready(service: Service, peer: PeerType) -> Vec<u8> {
+/// Returns a READY command with a property of `padding` bytes.
+fn ready(service: Service, peer: PeerType, padding: u16) -> Vec<u8> {
     let kind = match peer {
         PeerType::Dealer => SocketType::Dealer,
         PeerType::Sub => SocketType::Sub,
@@ -254,6 +319,9 @@ fn ready(service: Service, peer: PeerType) -> Vec<u8> {
     if service != Service::Plain {
         let resource = if service == Service::Red { "red" } else { "blue" };
         metadata = metadata.with("Resource", resource).expect("a valid property");
+    }
+    if padding > 0 {
+        metadata = metadata.with("X-Padding", vec![7; padding.into()]).expect("a valid property");
     }
     let mut bytes = Vec::new();
     Command::Ready(metadata).encode(&mut bytes);

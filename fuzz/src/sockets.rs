@@ -124,11 +124,11 @@ struct World {
 pub fn sockets(data: &[u8]) {
     let _bounded = bounded(data);
     let Ok(scenario) = Scenario::arbitrary_take_rest(Unstructured::new(data)) else { return };
-    let mut allocated = Allocated::default();
+    let allocated = Allocated::default();
     let mut world = allocated.during(|| World::new(&scenario));
     for op in scenario.ops.iter().take(MAX_OPS) {
         allocated.during(|| world.apply(*op));
-        world.check(&mut allocated);
+        world.check(&allocated);
     }
     allocated.during(|| {
         for node in world.nodes {
@@ -139,7 +139,7 @@ pub fn sockets(data: &[u8]) {
             while world.receive(node) {}
         }
     });
-    world.check(&mut allocated);
+    world.check(&allocated);
 }
 
 impl Pattern {
@@ -309,7 +309,7 @@ impl World {
         true
     }
 
-    fn check(&mut self, allocated: &mut Allocated) {
+    fn check(&mut self, allocated: &Allocated) {
         let held = allocated.during(|| self.net.held_bytes());
         let peers = self.nodes.iter().map(|&node| self.net[node].stats().peers).sum();
         let own = self.net.transit_bytes() + (self.latest.len() + self.received.len()) * ENTRY + NETWORK;

@@ -3,6 +3,7 @@
 
 use super::bounded;
 use super::handshake::{Mechanism, client_key, securities};
+use super::memory::Allocated;
 use super::sim::{self, Sim, Socket};
 use arbitrary::{Arbitrary, Unstructured};
 use sansmq_proto::message::Envelope;
@@ -15,7 +16,7 @@ use std::time::Duration;
 struct Scenario<'a> {
     seed: u64,
     mechanism: Mechanism,
-    /// Number of properties that each client sends.
+    /// Number of properties that each client sends, modulo 33.
     properties: u8,
     ops: Vec<Op<'a>>,
 }
@@ -59,6 +60,13 @@ const MAX_HANDSHAKE_BYTES: usize = 64 << 10;
 const ONE: u64 = 256 << 10;
 const SMALL: u64 = 4 << 10;
 
+/// Maximum memory in bytes of the simulation without its sockets and connections, and of the requests that were not answered.
+const SIMULATION: usize = 128 << 10;
+
+/// Maximum number of copies of the properties of a client that are not counted: in its options, in its configuration, in the
+/// output of its connection, and in transit.
+const COPIES: usize = 5;
+
 struct World {
     context: Context,
     server: Socket<kind::Router>,
@@ -66,6 +74,8 @@ struct World {
     endpoint: Endpoint,
     is_bound: bool,
     clients: Vec<Socket<kind::Dealer>>,
+    /// Number of clients that were created so far. Their memory is freed some time after they are dropped.
+    created: usize,
     /// Requests that the handler has received and not answered.
     requests: Vec<(Envelope, zap::Request)>,
     /// Number of replies that accept a peer.
@@ -73,17 +83,28 @@ struct World {
 }
 
 /// Checks that a server accepts no more peers than the ZAP handler, that requests name the credentials of the client, that
-/// handshakes which wait for a reply stay within their limit, and that all sockets can be closed.
+/// handshakes which wait for a reply stay within their limit, that the sockets count the memory that they hold, and that all
+/// sockets can be closed.
 pub fn zap_handlers(data: &[u8]) {
     let _bounded = bounded(data);
     let Ok(scenario) = Scenario::arbitrary_take_rest(Unstructured::new(data)) else { return };
-    sim::run(scenario.seed, || async {
+    let (allocated, seed) = (Allocated::default(), scenario.seed);
+    let scenario = || async {
         let mut world = World::new(&scenario).await;
         for &op in scenario.ops.iter().take(MAX_OPS) {
             world.apply(&scenario, op).await;
             world.check(&scenario);
+            sim::end_step().await;
+            world.check_held(&scenario, &allocated);
         }
-    });
+    };
+    sim::run_around(seed, |step| allocated.during(step), scenario);
+}
+
+impl Scenario<'_> {
+    fn properties(&self) -> usize {
+        usize::from(self.properties % 33)
+    }
 }
 
 impl World {
@@ -100,7 +121,17 @@ impl World {
         let endpoint = server.bind("tcp://127.0.0.1:*").await.expect("a port is free");
         let handler = Socket::in_context(&context, Options::<kind::Router>::new().linger(Duration::ZERO));
         let is_bound = handler.bind(zap::ENDPOINT).await.is_ok();
-        Self { context, server, handler, endpoint, is_bound, clients: Vec::new(), requests: Vec::new(), accepted: 0 }
+        Self {
+            context,
+            server,
+            handler,
+            endpoint,
+            is_bound,
+            clients: Vec::new(),
+            created: 0,
+            requests: Vec::new(),
+            accepted: 0,
+        }
     }
 
     async fn apply(&mut self, scenario: &Scenario<'_>, op: Op<'_>) {
@@ -112,10 +143,11 @@ impl World {
                 let add = |options: Options<_>, number| {
                     options.metadata(&format!("X-{number}"), vec![7; PROPERTY]).expect("a valid property")
                 };
-                let options = (0..scenario.properties % 33).fold(options, add);
+                let options = (0..scenario.properties()).fold(options, add);
                 let client = Socket::in_context(&self.context, options);
                 client.connect(&self.endpoint).expect("the socket is open");
                 self.clients.push(client);
+                self.created += 1;
             }
             Op::DropClient(at) => {
                 if !self.clients.is_empty() {
@@ -169,6 +201,15 @@ impl World {
             self.requests.push((envelope.clone(), request));
         }
         let _ = self.handler.try_send(envelope.seal(reply));
+    }
+
+    fn check_held(&self, scenario: &Scenario<'_>, allocated: &Allocated) {
+        let of_clients: u64 = self.clients.iter().map(|client| client.stats().held.total()).sum();
+        let held = of_clients + self.server.stats().held.total() + self.handler.stats().held.total();
+        let properties = self.created * scenario.properties() * PROPERTY;
+        // Each client and its connection at the server.
+        let peers = 2 * self.created + 2;
+        allocated.assert_counted(held, (2 + self.created, peers), SIMULATION + COPIES * properties);
     }
 
     fn check(&self, scenario: &Scenario<'_>) {

@@ -35,6 +35,8 @@ impl<T: Kind> Handle<T> {
         let now = self.shared().now();
         self.shared().with(|state| {
             state.socket.sample_queues(now);
+            #[cfg(feature = "meter")]
+            state.socket.assert_held();
             read(state)
         })
     }

@@ -253,8 +253,8 @@ impl Tcp {
     }
 
     /// Returns the memory that the bytes in transit hold, in bytes. Not less than what is allocated.
-    pub(super) fn held_bytes(&self) -> usize {
-        self.ends.iter().map(|end| end.sent.held_bytes(self.limits)).sum()
+    pub fn held_bytes(&self) -> usize {
+        self.ends.iter().map(|end| end.sent.held_bytes()).sum()
     }
 
     /// Returns an error if the connection was reset by [`cut`](Self::cut) and `side` can detect the reset. During a
@@ -287,6 +287,8 @@ struct Direction {
     unread: usize,
     /// Number of bytes that were written and are not acknowledged yet, which the send buffer limits.
     unacknowledged: usize,
+    /// Number of bytes of the largest write so far.
+    largest_write: usize,
     /// Time at which the link has transferred all bytes in `in_flight`, apart from their latency.
     free_at: Instant,
     /// Time at which the end of the stream arrives; `None` until the sender closes the direction.
@@ -294,13 +296,13 @@ struct Direction {
 }
 
 impl Direction {
-    fn held_bytes(&self, limits: LinkLimits) -> usize {
+    fn held_bytes(&self) -> usize {
         let entries = self.stored.capacity() * size_of::<(Duration, Bytes)>()
             + self.in_flight.capacity() * size_of::<(Instant, Duration, Bytes)>()
             + self.acknowledgements.capacity() * size_of::<(Instant, usize)>();
         // Parts of one write share its memory, which is freed with the last of them. A vector of bytes has up to twice their
         // number, and each entry a counter of its parts.
-        let bytes = self.arrived.capacity() + 4 * (limits.send_buffer + limits.recv_buffer);
+        let bytes = self.arrived.capacity() + 2 * (self.unacknowledged + self.largest_write);
         entries + bytes + (self.stored.len() + self.in_flight.len()) * 32
     }
 
@@ -316,6 +318,7 @@ impl Direction {
             self.stored.push_back((latency, bytes.into()));
         }
         self.unacknowledged += count;
+        self.largest_write = self.largest_write.max(count);
         count
     }
 

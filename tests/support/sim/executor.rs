@@ -179,6 +179,15 @@ impl Sim {
 /// # Panics
 /// If the scenario panics, or if the scenario or a socket deadlocks or takes longer than a day of virtual time.
 pub fn run<F: Future<Output = ()>>(seed: u64, scenario: impl FnOnce() -> F) {
+    run_around(seed, |step| step(), scenario);
+}
+
+/// Runs a scenario as [`run`] does. Calls `around` for each step of the simulation with a function that performs the step, for
+/// example to measure the memory that the step allocates.
+///
+/// # Panics
+/// As [`run`].
+pub fn run_around<F: Future<Output = ()>>(seed: u64, around: impl Fn(&mut dyn FnMut()), scenario: impl FnOnce() -> F) {
     let sim = Sim::new(seed);
     #[cfg(feature = "meter")]
     sim.with(|world, _| world.tasks.input_before = cost::counted().input);
@@ -186,16 +195,29 @@ pub fn run<F: Future<Output = ()>>(seed: u64, scenario: impl FnOnce() -> F) {
     {
         let mut scenario = pin!(scenario());
         let waker = sim.waker(SCENARIO);
-        let mut next = SCENARIO;
-        while next != SCENARIO || scenario.as_mut().poll(&mut Context::from_waker(&waker)).is_pending() {
-            sim.turn(next);
-            next = sim.next();
+        let (mut next, mut is_done) = (SCENARIO, false);
+        while !is_done {
+            around(&mut || {
+                if next == SCENARIO {
+                    is_done = scenario.as_mut().poll(&mut Context::from_waker(&waker)).is_ready();
+                } else {
+                    sim.turn(next);
+                }
+                if !is_done {
+                    next = sim.next();
+                }
+            });
         }
     }
     sim.drop_scenario_tasks();
     while sim.with(|world, _| world.tasks.count(Owner::Sockets)) > 0 {
         sim.turn(sim.next());
     }
+}
+
+/// Ends the current step of the scenario: the scenario continues in a later step, and other tasks may be polled before.
+pub async fn end_step() {
+    smol::future::yield_now().await;
 }
 
 /// Returns the number of times that tasks have been polled so far, including the scenario itself.

@@ -21,7 +21,7 @@ mod network;
 mod stream;
 mod world;
 
-pub use executor::{run, spawn, turns};
+pub use executor::{end_step, run, run_around, spawn, turns};
 pub use network::{SimListener, dial, is_free};
 pub use stream::SimStream;
 pub use world::{Sim, SimTimer};

@@ -38,6 +38,14 @@ impl SimStream {
         Side::BOTH.map(|side| Self { sim: sim.clone(), wire: Arc::clone(&wire), side })
     }
 
+    /// Returns the memory in bytes that the bytes in transit hold, in both directions. Not less than what is allocated.
+    ///
+    /// # Panics
+    /// If another thread has panicked while it used the stream.
+    pub fn transit_bytes(&self) -> usize {
+        self.with(|wire, _| wire.tcp.held_bytes())
+    }
+
     /// Chooses at random the maximum size and the latency of the bytes of one read or write.
     fn draw(&self) -> WriteLimits {
         self.sim.with(|world, _| {
