@@ -4,6 +4,7 @@
 
 #[cfg(feature = "curve")]
 use crate::keys::ReadError;
+use crate::proto::ParseSocketTypeError;
 use crate::proto::address::{NetworkError, OutOfRange, ParseEndpointError};
 use crate::proto::connection::{CloseReason, ConnectionError, LikelyReason, SocksError, Timeout};
 use crate::proto::message::FrameCountError;
@@ -98,6 +99,9 @@ pub enum Error {
     /// Error of `try_new`.
     #[error(transparent)]
     Start(#[from] StartError),
+    /// The text is not a socket type.
+    #[error(transparent)]
+    SocketType(#[from] ParseSocketTypeError),
     /// Error of a [`Proxy`](crate::Proxy).
     #[error(transparent)]
     Proxy(#[from] ProxyError),

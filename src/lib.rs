@@ -32,7 +32,8 @@ pub use sansmq_proto::socket::{
 };
 pub use sansmq_proto::wire::PropertyError;
 pub use sansmq_proto::{
-    ConnectionError, Endpoint, Event, Frame, Message, NetworkError, Options, RecvError, SendError, SocketType, kind,
+    ConnectionError, Endpoint, Event, Frame, Message, NetworkError, Options, ParseSocketTypeError, RecvError,
+    SendError, SocketType, kind,
 };
 #[doc(inline)]
 pub use sansmq_runtime as runtime;

@@ -10,7 +10,7 @@
 //! let _ = Options::<Sub>::new().send_hwm(10); // error: `Sub` sockets cannot send
 //! ```
 
-use crate::socket_type::SocketType;
+use crate::socket_type::{SocketType, TypeSet};
 use core::fmt::Debug;
 
 /// Trait of the marker types for sockets: one marker type per socket type, such as [`Router`], and [`Any`]. The type
@@ -230,7 +230,79 @@ macro_rules! kinds {
             const TYPE: SocketType = SocketType::$name;
         }
         $(impl $can for $name {})*
-    )*};
+    )*
+        impl Trait {
+            /// Returns the socket types with a marker that implements this trait.
+            pub(crate) const fn types(self) -> TypeSet {
+                let mut types = TypeSet::NONE;
+                $($(
+                    if self as u8 == Self::$can as u8 {
+                        types = types.with(SocketType::$name);
+                    }
+                )*)*
+                types
+            }
+        }
+    };
+}
+
+/// A trait of this module, as a value, for the rules of sockets with a type that is known only at run time.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Trait {
+    Sends,
+    Receives,
+    Zmtp,
+    HasRoutingId,
+    Publishes,
+    FiltersByPrefix,
+    Subscribes,
+    JoinsGroups,
+    AssignsRoutingId,
+    RoutesById,
+    ConnectsPeers,
+    Conflate,
+    HelloMessage,
+    DisconnectMessage,
+    HiccupMessage,
+}
+
+impl SocketType {
+    /// Returns true if the application can send: all types except PULL, SUB, DISH and GATHER.
+    pub const fn can_send(self) -> bool {
+        const TYPES: TypeSet = Trait::Sends.types();
+        TYPES.contains(self)
+    }
+
+    /// Returns true if the application can receive: all types except PUSH, PUB, RADIO and SCATTER.
+    pub const fn can_receive(self) -> bool {
+        const TYPES: TypeSet = Trait::Receives.types();
+        TYPES.contains(self)
+    }
+
+    /// Returns true for REQ, DEALER and ROUTER, which send a routing id in READY.
+    pub const fn announces_routing_id(self) -> bool {
+        const TYPES: TypeSet = Trait::HasRoutingId.types();
+        TYPES.contains(self)
+    }
+
+    /// Returns true for PUB, XPUB and RADIO, which send each message to all subscribed peers.
+    pub const fn publishes(self) -> bool {
+        const TYPES: TypeSet = Trait::Publishes.types();
+        TYPES.contains(self)
+    }
+
+    /// Returns true for STREAM, which does not use ZMTP.
+    pub(crate) const fn is_raw(self) -> bool {
+        const ZMTP: TypeSet = Trait::Zmtp.types();
+        !ZMTP.contains(self)
+    }
+
+    /// Returns true for ROUTER, STREAM, SERVER and PEER: each message that the application sends begins with the routing
+    /// id of the peer that receives it.
+    pub(crate) const fn begins_with_routing_id(self) -> bool {
+        const TYPES: TypeSet = Trait::RoutesById.types().union(Trait::AssignsRoutingId.types());
+        TYPES.contains(self)
+    }
 }
 
 kinds! {
@@ -338,3 +410,61 @@ impl JoinsGroups for Any {}
 impl RoutesById for Any {}
 impl AssignsRoutingId for Any {}
 impl ConnectsPeers for Any {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::format;
+    use alloc::vec::Vec;
+
+    /// The notes of the compiler are literals, so they cannot list the types from the table of `kinds!`.
+    #[test]
+    fn compiler_notes_name_the_types_of_each_trait() {
+        let mut checked = 0;
+        for block in include_str!("kind.rs").split("#[diagnostic::on_unimplemented(\n").skip(1) {
+            let name = block.split_once("pub trait ").unwrap().1.split(':').next().unwrap();
+            let note = block.split_once("note = \"").unwrap().1.split_once("\"\n)]").unwrap().0;
+            let words: Vec<_> = note.split(|symbol: char| !symbol.is_alphanumeric()).collect();
+            let Some(&of_trait) = TRAITS.iter().find(|of_trait| format!("{of_trait:?}") == name) else { continue };
+            checked += 1;
+            let is_by_exception = matches!(of_trait, Trait::Sends | Trait::Receives | Trait::Zmtp);
+            for socket_type in SocketType::ALL {
+                if of_trait.types().contains(socket_type) != is_by_exception {
+                    assert!(words.contains(&socket_type.name()), "the note of `{name}` lacks {socket_type}: {note}");
+                }
+            }
+        }
+        assert_eq!(checked, TRAITS.len());
+    }
+
+    #[test]
+    fn traits_of_markers_are_the_rules_at_run_time() {
+        fn implements<K: HasRoutingId + Typed>() -> SocketType {
+            K::TYPE
+        }
+        let types = [implements::<Req>(), implements::<Dealer>(), implements::<Router>()];
+        assert_eq!(Trait::HasRoutingId.types().to_vec(), types);
+        assert!(types.into_iter().all(SocketType::announces_routing_id) && !SocketType::Rep.announces_routing_id());
+        let raw: Vec<_> = SocketType::ALL.into_iter().filter(|socket_type| socket_type.is_raw()).collect();
+        assert_eq!(raw, [SocketType::Stream]);
+        assert_eq!(format!("{}", Trait::RoutesById.types()), "ROUTER, STREAM");
+    }
+
+    const TRAITS: [Trait; 15] = [
+        Trait::Sends,
+        Trait::Receives,
+        Trait::Zmtp,
+        Trait::HasRoutingId,
+        Trait::Publishes,
+        Trait::FiltersByPrefix,
+        Trait::Subscribes,
+        Trait::JoinsGroups,
+        Trait::AssignsRoutingId,
+        Trait::RoutesById,
+        Trait::ConnectsPeers,
+        Trait::Conflate,
+        Trait::HelloMessage,
+        Trait::DisconnectMessage,
+        Trait::HiccupMessage,
+    ];
+}

@@ -99,7 +99,7 @@ pub use entropy::Entropy;
 pub use message::{Frame, Message};
 pub use session::{Interest, Session, SessionBuffers, SessionSet, Stream, StreamError, Turn};
 pub use socket::{Action, Event, ListenerId, Options, PipeId, RecvError, SendError, Socket};
-pub use socket_type::SocketType;
+pub use socket_type::{ParseSocketTypeError, SocketType};
 #[cfg(feature = "std")]
 pub use std_support::{IoStream, SystemEntropy};
 pub use time::Instant;

@@ -1,6 +1,10 @@
 //! [`SocketType`]: the names of the socket types, and the types that each can connect to.
 
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
 use core::fmt;
+use core::str::FromStr;
+use thiserror::Error;
 
 /// A socket type of ZeroMQ. Its name is sent to each peer in the READY command (RFC 28, 29, 30, 31, and the drafts 41,
 /// 48, 49, 51, 52).
@@ -122,26 +126,10 @@ impl SocketType {
         self.row().2
     }
 
-    /// Returns true for REQ, DEALER and ROUTER, which send a routing id in READY.
-    pub const fn announces_routing_id(self) -> bool {
-        matches!(self, Req | Dealer | Router)
-    }
-
-    /// Returns true for STREAM, which does not use ZMTP.
-    pub(crate) const fn is_raw(self) -> bool {
-        matches!(self, Stream)
-    }
-
     /// Returns true for ROUTER, PAIR and CHANNEL, which may reject a compatible peer: a ROUTER because of its routing id,
     /// the others because they accept one peer only.
     pub(crate) const fn rejects_peers(self) -> bool {
         matches!(self, Router | Pair | Channel)
-    }
-
-    /// Returns true for ROUTER, STREAM, SERVER and PEER: each message that the application sends begins with the routing
-    /// id of the peer that receives it.
-    pub(crate) const fn begins_with_routing_id(self) -> bool {
-        matches!(self, Router | Stream | Server | Peer)
     }
 
     /// Returns true for REQ, DEALER, SUB and PUB. A socket of these types makes at most one connection to the same
@@ -171,24 +159,40 @@ impl SocketType {
         matches!(self, Rep | Router)
     }
 
-    /// Returns true if the application can send: all types except PULL, SUB, DISH and GATHER.
-    pub const fn can_send(self) -> bool {
-        !matches!(self, Pull | Sub | Dish | Gather)
-    }
-
-    /// Returns true if the application can receive: all types except PUSH, PUB, RADIO and SCATTER.
-    pub const fn can_receive(self) -> bool {
-        !matches!(self, Push | Pub | Radio | Scatter)
-    }
-
-    /// Returns true for PUB, XPUB and RADIO, which send each message to all subscribed peers.
-    pub const fn publishes(self) -> bool {
-        matches!(self, Pub | XPub | Radio)
-    }
-
     /// Returns true for RADIO, which receives JOIN and LEAVE from its peers.
     pub(crate) const fn accepts_groups(self) -> bool {
         matches!(self, Radio)
+    }
+}
+
+/// Set of socket types.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TypeSet(u32);
+
+impl TypeSet {
+    pub(crate) const NONE: Self = Self(0);
+
+    pub(crate) const ALL: Self = Self((1 << SocketType::ALL.len()) - 1);
+
+    pub(crate) const fn of(socket_type: SocketType) -> Self {
+        Self(1 << socket_type as u32)
+    }
+
+    pub(crate) const fn with(self, socket_type: SocketType) -> Self {
+        self.union(Self::of(socket_type))
+    }
+
+    /// Returns the types of both sets.
+    pub(crate) const fn union(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    pub(crate) const fn contains(self, socket_type: SocketType) -> bool {
+        self.0 & Self::of(socket_type).0 != 0
+    }
+
+    pub(crate) fn to_vec(self) -> Vec<SocketType> {
+        SocketType::ALL.into_iter().filter(|&socket_type| self.contains(socket_type)).collect()
     }
 }
 
@@ -198,9 +202,49 @@ impl fmt::Display for SocketType {
     }
 }
 
+impl fmt::Display for TypeSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&list(&self.to_vec()))
+    }
+}
+
+/// Parses the name of a type in any case, as in `DEALER` and `dealer`, with or without the prefix `ZMQ_`.
+impl FromStr for SocketType {
+    type Err = ParseSocketTypeError;
+
+    fn from_str(text: &str) -> Result<Self, ParseSocketTypeError> {
+        let name = without_zmq(text);
+        let found = TABLE.iter().find(|row| row.1.eq_ignore_ascii_case(name));
+        found.map(|row| row.0).ok_or_else(|| ParseSocketTypeError { text: text.to_string() })
+    }
+}
+
+/// Returns a name of libzmq without its prefix `ZMQ_`, which may be in any case.
+pub(crate) fn without_zmq(name: &str) -> &str {
+    match name.split_at_checked(4) {
+        Some((prefix, rest)) if prefix.eq_ignore_ascii_case("ZMQ_") => rest,
+        _ => name,
+    }
+}
+
+/// Error of text that is not the name of a [`SocketType`].
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("`{text}` is not a socket type; write one of {}", TypeSet::ALL)]
+#[non_exhaustive]
+pub struct ParseSocketTypeError {
+    /// Text that was parsed.
+    pub text: String,
+}
+
+/// Returns the names of socket types, separated by commas.
+pub(crate) fn list(types: &[SocketType]) -> String {
+    types.iter().map(|socket_type| socket_type.name()).collect::<Vec<_>>().join(", ")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::format;
 
     #[test]
     fn peer_table_is_complete_and_symmetric() {
@@ -212,5 +256,29 @@ mod tests {
         }
         assert_eq!(SocketType::from_name(b"router"), None);
         assert_eq!(SocketType::from_name(b"STREAM"), None);
+    }
+
+    #[test]
+    fn socket_type_parses_its_name_in_any_case() {
+        for socket_type in SocketType::ALL {
+            let name = socket_type.to_string();
+            for text in
+                [name.clone(), name.to_lowercase(), format!("ZMQ_{name}"), format!("zmq_{}", name.to_lowercase())]
+            {
+                assert_eq!(text.parse(), Ok(socket_type), "{text}");
+            }
+        }
+        for text in ["", "ZMQ_", "zmqä", "dealers", "ZMQ_ZMQ_PUB", " PUB"] {
+            let error = text.parse::<SocketType>().unwrap_err().to_string();
+            let expected = format!("`{text}` is not a socket type; write one of REQ, REP, DEALER, ROUTER, PAIR, ");
+            assert!(error.starts_with(&expected) && error.ends_with(", PEER, STREAM"), "{error}");
+        }
+    }
+
+    #[test]
+    fn type_set_contains_exactly_its_types() {
+        assert_eq!(TypeSet::ALL.to_vec(), SocketType::ALL);
+        assert_eq!(TypeSet::of(Stream).with(Req).to_vec(), [Req, Stream]);
+        assert_eq!(TypeSet::NONE.to_vec(), []);
     }
 }

@@ -15,12 +15,12 @@
 use super::{Action, Socket, Timer};
 use crate::address::{Endpoint, NetworkError};
 use crate::connection::ConnectionError;
+use crate::kind::Trait;
 use crate::message::Frame;
 use crate::socket::effects::Effects;
 use crate::socket::error::UnbindError;
 use crate::socket::event::{DropReason, Event};
 use crate::socket::id::PipeId;
-use crate::socket_type::SocketType;
 use crate::time::Instant;
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -192,7 +192,8 @@ impl Socket {
     pub fn disconnect_peer(&mut self, routing_id: impl Into<Frame>, now: Instant) -> Result<(), UnbindError> {
         self.observe(now);
         let socket_type = self.socket_type();
-        if !matches!(socket_type, SocketType::Server | SocketType::Peer) {
+        let types = Trait::AssignsRoutingId.types();
+        if !types.contains(socket_type) {
             return Err(UnbindError::Unsupported(socket_type));
         }
         let id = routing_id.into();

@@ -7,11 +7,11 @@ use crate::address::{Endpoint, NetworkError};
 use crate::connection::{Connection, ConnectionConfig, Peer};
 use crate::cost;
 use crate::entropy::between;
+use crate::kind::Trait;
 use crate::message::Frame;
 use crate::socket::error::ConnectError;
 use crate::socket::event::Event;
 use crate::socket::id::PipeId;
-use crate::socket_type::SocketType;
 use crate::time::Instant;
 use crate::wire::{Metadata, Version};
 use alloc::sync::Arc;
@@ -48,8 +48,9 @@ impl Socket {
         now: Instant,
     ) -> Result<PipeId, ConnectError> {
         let socket_type = self.socket_type();
-        if !matches!(socket_type, SocketType::Router | SocketType::Stream) {
-            return Err(ConnectError::Unsupported("connect_as", socket_type, "ROUTER and STREAM"));
+        let types = Trait::RoutesById.types();
+        if !types.contains(socket_type) {
+            return Err(ConnectError::Unsupported("connect_as", socket_type, types.to_vec()));
         }
         let id = routing_id.into();
         if id.is_empty() || id.len() > 255 {
@@ -59,7 +60,7 @@ impl Socket {
     }
 
     /// Begins to connect to `endpoint` as [`connect`](Self::connect) does, and returns the routing id of the new peer,
-    /// so that messages can be sent to the peer at once (`zmq_connect_peer`). Applies to PEER and SERVER only.
+    /// so that messages can be sent to the peer at once (`zmq_connect_peer`). Applies to PEER only.
     ///
     /// The routing id stays the same through all reconnects.
     ///
@@ -67,8 +68,9 @@ impl Socket {
     /// [`ConnectError`].
     pub fn connect_peer(&mut self, endpoint: Endpoint, now: Instant) -> Result<(PipeId, Frame), ConnectError> {
         let socket_type = self.socket_type();
-        if !matches!(socket_type, SocketType::Peer | SocketType::Server) {
-            return Err(ConnectError::Unsupported("connect_peer", socket_type, "PEER"));
+        let types = Trait::ConnectsPeers.types();
+        if !types.contains(socket_type) {
+            return Err(ConnectError::Unsupported("connect_peer", socket_type, types.to_vec()));
         }
         let pipe = self.connect(endpoint, now)?;
         let id = self.pipes.get(pipe).map(|pipe| pipe.routing_id.clone());

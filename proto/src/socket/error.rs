@@ -2,11 +2,12 @@
 
 use crate::address::{Endpoint, NetworkError, OutOfRange, ParseEndpointError};
 use crate::connection::ConnectionError;
+use crate::kind::Trait;
 use crate::message::{Frame, Message};
 use crate::security::SecurityError;
 use crate::socket::event::RejectReason;
 use crate::socket::failing::FailingDials;
-use crate::socket_type::SocketType;
+use crate::socket_type::{SocketType, list};
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -305,7 +306,7 @@ impl fmt::Debug for RecvError {
 pub enum SubscribeError {
     /// This socket cannot subscribe: only a SUB, an XSUB, and an XPUB with `manual` can. The value is the type of the
     /// socket.
-    #[error("a {0} socket does not subscribe; a SUB or an XSUB does, and an XPUB for its peers with `manual`")]
+    #[error("a {0} socket does not subscribe; {types} do, XPUB for its peers with `manual`", types = Trait::Subscribes.types())]
     Unsupported(SocketType),
     /// `unsubscribe` was called for a prefix to which the socket has not subscribed. At an XPUB with `manual`: the peer
     /// that sent the last received subscription change has no subscription to the prefix.
@@ -328,7 +329,7 @@ pub enum SubscribeError {
 #[non_exhaustive]
 pub enum JoinError {
     /// The socket is not a DISH; no other type joins groups. The value is the type of the socket.
-    #[error("a {0} socket does not join groups; a DISH does")]
+    #[error("a {0} socket does not join groups; {types} does", types = Trait::JoinsGroups.types())]
     Unsupported(SocketType),
     /// The socket has already joined this group.
     #[error("the group is already joined; one `join` is enough")]
@@ -386,8 +387,8 @@ pub enum ConnectError {
     RoutingIdTaken,
     /// Sockets of this type do not have the method, `connect_as` or `connect_peer`. Carries the method, the type of the
     /// socket, and the types that have the method.
-    #[error("a {1} socket does not have `{0}`; it exists for {2}")]
-    Unsupported(&'static str, SocketType, &'static str),
+    #[error("a {1} socket does not have `{0}`; it exists for {types}", types = list(.2))]
+    Unsupported(&'static str, SocketType, Vec<SocketType>),
     /// The routing id that was given to `connect_as` does not have 1 to 255 bytes. The value is its length in bytes.
     #[error("a routing id has 1 to 255 bytes, not {0}")]
     RoutingId(usize),
@@ -567,7 +568,7 @@ pub enum UnbindError {
     #[error("no peer has the routing id {0:?}; the peer may have disconnected already")]
     UnknownPeer(Frame),
     /// Sockets of this type do not have `disconnect_peer`. Carries the type of the socket.
-    #[error("a {0} socket does not have `disconnect_peer`; it exists for SERVER and PEER")]
+    #[error("a {0} socket does not have `disconnect_peer`; it exists for {types}", types = Trait::AssignsRoutingId.types())]
     Unsupported(SocketType),
     /// The current process is a forked child of the process that created the socket; see [`RecvError::Forked`].
     #[error("{FORKED}")]
@@ -632,11 +633,6 @@ pub enum OptionsError {
     /// The value of an option for the operating system's sockets is outside the range that operating systems accept.
     #[error(transparent)]
     OutOfRange(#[from] OutOfRange),
-}
-
-/// Returns the names of socket types, separated by commas.
-fn list(types: &[SocketType]) -> String {
-    types.iter().map(|socket_type| socket_type.name()).collect::<Vec<_>>().join(", ")
 }
 
 /// Implements `Debug` with the name of the type and the text.

@@ -2,52 +2,41 @@
 
 use super::{Options, ReconnectStop, Settings, SlowSubscriber};
 use crate::address::Keepalive;
-use crate::kind::{Dealer, Kind, Peer, Pub, Req, Router, Stream, XPub, XSub};
+use crate::kind::{Dealer, Kind, Peer, Pub, Req, Router, Stream, Trait, XPub, XSub};
 use crate::message::Frame;
 use crate::security::{Authenticator, Security};
 use crate::socket::error::OptionsError;
-use crate::socket_type::SocketType;
+use crate::socket_type::{SocketType, TypeSet};
 use alloc::string::String;
 use bytes::Bytes;
 use core::fmt;
 use core::marker::PhantomData;
 use core::time::Duration;
 
-/// Returns true if sockets of a type have an option.
-type Exists = fn(SocketType) -> bool;
-
-const ALL: Exists = |_| true;
-const ZMTP: Exists = |socket_type| !socket_type.is_raw();
-const SENDS: Exists = SocketType::can_send;
-const RECEIVES: Exists = SocketType::can_receive;
-const ANNOUNCES_ID: Exists = SocketType::announces_routing_id;
-const PUBLISHES: Exists = SocketType::publishes;
-const ROUTER: Exists = |socket_type| matches!(socket_type, SocketType::Router);
-const REQ: Exists = |socket_type| matches!(socket_type, SocketType::Req);
-const STREAM: Exists = SocketType::is_raw;
-const XPUB: Exists = |socket_type| matches!(socket_type, SocketType::XPub);
-const XSUB: Exists = |socket_type| matches!(socket_type, SocketType::XSub);
-const XPUB_XSUB: Exists = |socket_type| XPUB(socket_type) || XSUB(socket_type);
-const FILTERS: Exists = |socket_type| matches!(socket_type, SocketType::Pub | SocketType::Sub | SocketType::XPub);
-const CONFLATES: Exists = |socket_type| {
-    use SocketType::{Dealer, Pub, Pull, Push, Sub};
-    matches!(socket_type, Dealer | Push | Pull | Pub | Sub)
-};
-const SAYS_HELLO: Exists = |socket_type| {
-    use SocketType::{Client, Dealer, Peer, Router, Server};
-    matches!(socket_type, Dealer | Router | Client | Server | Peer)
-};
-const NOTES_DISCONNECT: Exists =
-    |socket_type| matches!(socket_type, SocketType::Router | SocketType::Server | SocketType::Peer);
-const NOTES_HICCUP: Exists =
-    |socket_type| matches!(socket_type, SocketType::Dealer | SocketType::Client | SocketType::Peer);
+const ALL: TypeSet = TypeSet::ALL;
+const ZMTP: TypeSet = Trait::Zmtp.types();
+const SENDS: TypeSet = Trait::Sends.types();
+const RECEIVES: TypeSet = Trait::Receives.types();
+const HAS_ROUTING_ID: TypeSet = Trait::HasRoutingId.types();
+const PUBLISHES: TypeSet = Trait::Publishes.types();
+const FILTERS: TypeSet = Trait::FiltersByPrefix.types();
+const CONFLATE: TypeSet = Trait::Conflate.types();
+const HELLO: TypeSet = Trait::HelloMessage.types();
+const DISCONNECT: TypeSet = Trait::DisconnectMessage.types();
+const HICCUP: TypeSet = Trait::HiccupMessage.types();
+const ROUTER: TypeSet = TypeSet::of(SocketType::Router);
+const REQ: TypeSet = TypeSet::of(SocketType::Req);
+const STREAM: TypeSet = TypeSet::of(SocketType::Stream);
+const XPUB: TypeSet = TypeSet::of(SocketType::XPub);
+const XSUB: TypeSet = TypeSet::of(SocketType::XSub);
+const XPUB_XSUB: TypeSet = XPUB.union(XSUB);
 
 /// Defines [`SocketOption`] from rows: the variant with its values, the name of its setter, the socket types that have the
 /// option, and the call of the setter, with the kind of socket that the setter needs.
 macro_rules! socket_options {
     ($(
         $(#[$attribute:meta])*
-        $variant:ident $(($($value:ident: $type:ty),+))? = $name:ident, $exists:ident, |$options:ident: $kind:ident| $call:expr;
+        $variant:ident $(($($value:ident: $type:ty),+))? = $name:ident, $types:ident, |$options:ident: $kind:ident| $call:expr;
     )*) => {
         /// An option with its value, for programs that know the socket type or the option only at run time, such as bindings
         /// and bridges. Each variant has the name and the values of a setter of
@@ -88,11 +77,15 @@ macro_rules! socket_options {
 
             /// Returns true if sockets of this type have the option.
             pub fn exists_for(&self, socket_type: SocketType) -> bool {
-                let exists: Exists = match self {$(
+                self.types().contains(socket_type)
+            }
+
+            /// Returns the socket types that have the option.
+            const fn types(&self) -> TypeSet {
+                match self {$(
                     $(#[$attribute])*
-                    Self::$variant { .. } => $exists,
-                )*};
-                exists(socket_type)
+                    Self::$variant { .. } => $types,
+                )*}
             }
 
             /// Sets the option without regard to the socket type.
@@ -109,7 +102,7 @@ macro_rules! socket_options {
 
         /// Names of all options, each with the socket types that have it.
         #[cfg(test)]
-        const OPTIONS: &[(&str, Exists)] = &[$($(#[$attribute])* (stringify!($name), $exists)),*];
+        const OPTIONS: &[(&str, TypeSet)] = &[$($(#[$attribute])* (stringify!($name), $types)),*];
     };
 }
 
@@ -117,9 +110,9 @@ socket_options! {
     Linger(linger: Option<Duration>) = linger, ALL, |options: Dealer| options.linger(linger);
     SendHwm(messages: usize) = send_hwm, SENDS, |options: Dealer| options.send_hwm(messages);
     RecvHwm(messages: usize) = recv_hwm, RECEIVES, |options: Dealer| options.recv_hwm(messages);
-    RoutingId(id: Frame) = routing_id, ANNOUNCES_ID, |options: Dealer| options.routing_id(id)?;
+    RoutingId(id: Frame) = routing_id, HAS_ROUTING_ID, |options: Dealer| options.routing_id(id)?;
     Immediate(on: bool) = immediate, ALL, |options: Dealer| options.immediate(on);
-    Conflate(on: bool) = conflate, CONFLATES, |options: Dealer| options.conflate(on);
+    Conflate(on: bool) = conflate, CONFLATE, |options: Dealer| options.conflate(on);
     FailUnreachable(on: bool) = fail_unreachable, ALL, |options: Dealer| options.fail_unreachable(on);
     SendHwmBytes(bytes: usize) = send_hwm_bytes, SENDS, |options: Dealer| options.send_hwm_bytes(bytes);
     RecvHwmBytes(bytes: usize) = recv_hwm_bytes, RECEIVES, |options: Dealer| options.recv_hwm_bytes(bytes);
@@ -153,10 +146,10 @@ socket_options! {
     Relaxed(on: bool) = relaxed, REQ, |options: Req| options.relaxed(on);
     Correlate(on: bool) = correlate, REQ, |options: Req| options.correlate(on);
     Notify(on: bool) = notify, STREAM, |options: Stream| options.notify(on);
-    ProbeRouter(on: bool) = probe_router, ANNOUNCES_ID, |options: Dealer| options.probe_router(on);
-    HelloMessage(message: Frame) = hello_message, SAYS_HELLO, |options: Peer| options.hello_message(message);
-    DisconnectMessage(message: Frame) = disconnect_message, NOTES_DISCONNECT, |options: Peer| options.disconnect_message(message);
-    HiccupMessage(message: Frame) = hiccup_message, NOTES_HICCUP, |options: Peer| options.hiccup_message(message);
+    ProbeRouter(on: bool) = probe_router, HAS_ROUTING_ID, |options: Dealer| options.probe_router(on);
+    HelloMessage(message: Frame) = hello_message, HELLO, |options: Peer| options.hello_message(message);
+    DisconnectMessage(message: Frame) = disconnect_message, DISCONNECT, |options: Peer| options.disconnect_message(message);
+    HiccupMessage(message: Frame) = hiccup_message, HICCUP, |options: Peer| options.hiccup_message(message);
     SlowSubscriber(policy: SlowSubscriber) = slow_subscriber, PUBLISHES, |options: Pub| options.slow_subscriber(policy);
     MaxSubscriptions(subscriptions: usize) = max_subscriptions, PUBLISHES, |options: Pub| options.max_subscriptions(subscriptions);
     MaxSubscriptionSize(bytes: usize) = max_subscription_size, PUBLISHES, |options: Pub| options.max_subscription_size(bytes);
@@ -200,7 +193,7 @@ impl<T: Kind> Options<T> {
     pub fn set(self, option: SocketOption) -> Result<Self, OptionsError> {
         let socket_type = self.socket_type();
         if !option.exists_for(socket_type) {
-            let types = SocketType::ALL.into_iter().filter(|&socket_type| option.exists_for(socket_type)).collect();
+            let types = option.types().to_vec();
             return Err(OptionsError::NotForType { option: option.name(), socket_type, types });
         }
         Ok(Self { settings: option.apply(self.settings)?, kind: PhantomData })
@@ -232,7 +225,7 @@ mod tests {
             if matches!(name, "zap_handler" | "authenticate") || cfg!(not(feature = "curve")) && name == "any_key" {
                 continue; // Their values are functions; `Authenticator` is the same as `authenticate`.
             }
-            let exists = OPTIONS.iter().find(|(option, _)| *option == name).expect(name).1;
+            let found = OPTIONS.iter().find(|(option, _)| *option == name).expect(name).1;
             let expected: Vec<_> = SocketType::ALL
                 .into_iter()
                 .filter(|socket_type| match types {
@@ -244,8 +237,7 @@ mod tests {
                     list => list.split(", ").any(|name| name == socket_type.name()),
                 })
                 .collect();
-            let found: Vec<_> = SocketType::ALL.into_iter().filter(|&socket_type| exists(socket_type)).collect();
-            assert_eq!(found, expected, "{name}");
+            assert_eq!(found.to_vec(), expected, "{name}");
         }
         assert!(rows > 60, "{rows} rows");
     }

@@ -142,7 +142,8 @@ fn writable_is_emitted_when_a_peer_has_room_or_is_gone() {
         let peer_type = options.socket_type().peers()[0];
         let mut socket = Socket::new(options, SeededEntropy::new(1));
         let endpoint: Endpoint = PLACE.parse().unwrap();
-        let (pipe, id) = socket.connect_peer(endpoint.clone(), Instant::ORIGIN).unwrap();
+        let pipe = socket.connect(endpoint.clone(), Instant::ORIGIN).unwrap();
+        let id = socket.peer_stats().next().unwrap().routing_id;
         let mut link = socket.connected(pipe, Instant::ORIGIN).unwrap();
         complete_handshake(&mut link, peer_type);
         socket.send((&id, "one")).unwrap();
@@ -183,7 +184,8 @@ fn multipart_send_is_returned_by_every_type() {
     let now = Instant::ORIGIN;
     for options in [server().erase(), peer().erase()] {
         let mut socket = Socket::new(options, SeededEntropy::new(1));
-        let (_, id) = socket.connect_peer(PLACE.parse().unwrap(), now).unwrap();
+        socket.connect(PLACE.parse().unwrap(), now).unwrap();
+        let id = socket.peer_stats().next().unwrap().routing_id;
         let multipart = Message::from((&id, "a", "b"));
         let Err(SendError::SingleFrame(returned)) = socket.send(multipart.clone()) else {
             panic!("two frames after the routing id must be rejected")
@@ -432,5 +434,8 @@ fn only_server_and_peer_assign_routing_ids() {
     assert_eq!(net[router].disconnect_peer("name", now), Err(UnbindError::Unsupported(SocketType::Router)));
     assert_eq!(net.connections(dealer), 1);
     let error = net[dealer].connect_peer("tcp://other:1".parse().unwrap(), now).unwrap_err();
-    assert_eq!(error, ConnectError::Unsupported("connect_peer", SocketType::Dealer, "PEER"));
+    assert_eq!(error, ConnectError::Unsupported("connect_peer", SocketType::Dealer, vec![SocketType::Peer]));
+    let mut server = Socket::new(server(), SeededEntropy::new(1));
+    let error = server.connect_peer(PLACE.parse().unwrap(), now).unwrap_err();
+    assert_eq!(error.to_string(), "a SERVER socket does not have `connect_peer`; it exists for PEER");
 }
