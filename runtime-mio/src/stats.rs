@@ -3,7 +3,7 @@
 use crate::socket::Socket;
 use sansmq_proto::Options;
 use sansmq_proto::kind::{Kind, Receives, Sends};
-use sansmq_proto::socket::{Metrics, PeerStats, SetOptionsError, SocketStats};
+use sansmq_proto::socket::{Metrics, PeerStats, SetOptionsError, SocketOption, SocketStats};
 
 impl<T: Kind> Socket<T> {
     /// Returns the options of the socket, as they are now; see [`Handle::options`](sansmq_runtime::Handle::options).
@@ -18,6 +18,14 @@ impl<T: Kind> Socket<T> {
     /// [`SetOptionsError`].
     pub fn set_options(&self, options: Options<T>) -> Result<(), SetOptionsError> {
         self.handle().set_options(options)
+    }
+
+    /// Changes one option of the socket, and no other; see [`Handle::set_option`](sansmq_runtime::Handle::set_option).
+    ///
+    /// # Errors
+    /// [`SetOptionsError`].
+    pub fn set_option(&self, option: SocketOption) -> Result<(), SetOptionsError> {
+        self.handle().set_option(option)
     }
 
     /// Returns true if the socket can send without blocking (`ZMQ_EVENTS` with `ZMQ_POLLOUT`). Another thread may send first.

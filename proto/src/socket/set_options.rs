@@ -3,16 +3,17 @@
 use super::Socket;
 use crate::connection::Ledger;
 use crate::cost;
-use crate::kind::Kind;
+use crate::kind::{Any, Kind};
 use crate::security::ZapHandler;
 use crate::socket::effects::Effects;
-use crate::socket::options::{Options, Settings};
+use crate::socket::error::OptionsError;
+use crate::socket::options::{Options, Settings, SocketOption};
 use crate::socket_type::SocketType;
 use alloc::sync::Arc;
 use thiserror::Error;
 
-/// Error of `set_options`. The options of the socket stay as they were.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+/// Error of `set_options` and `set_option`. The options of the socket stay as they were.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum SetOptionsError {
     /// The value of this option differs, but it can change only before the first `bind` or `connect` of the socket.
@@ -29,6 +30,9 @@ pub enum SetOptionsError {
         /// Socket type of the options.
         given: SocketType,
     },
+    /// The option that was given to `set_option` does not exist for this socket type, or its value is invalid.
+    #[error(transparent)]
+    Invalid(#[from] OptionsError),
     /// The socket is closed.
     #[error("the socket is closed; create another one")]
     Closed,
@@ -97,6 +101,20 @@ impl Socket {
         self.effects |= Effects::READABLE | Effects::WRITABLE | Effects::PEERS_CHANGED;
         self.update_blocked();
         Ok(())
+    }
+
+    /// Changes one option of this socket (`zmq_setsockopt`). The other options stay as they are, so calls for different
+    /// options do not undo each other. The option counts from the moment in the table of [`set_options`](Self::set_options).
+    ///
+    /// # Errors
+    /// [`SetOptionsError`].
+    #[doc(alias("zmq_setsockopt", "setsockopt"))]
+    pub fn set_option(&mut self, option: SocketOption) -> Result<(), SetOptionsError> {
+        if self.closing {
+            return Err(SetOptionsError::Closed);
+        }
+        let options = Options::<Any>::from_settings(self.settings.clone()).set(option)?;
+        self.set_options(options)
     }
 
     /// Returns true after the first `bind` or `connect`, and after the first connection.

@@ -183,6 +183,20 @@ macro_rules! socket_methods {
         ) -> Result<(), $crate::proto::socket::SetOptionsError> {
             self.0.set_options(options)
         }
+
+        /// Changes one option of the socket, and no other, from the same moment as [`set_options`](Self::set_options). Several
+        /// threads or tasks can change different options at the same time. [`SocketOption`](sansmq_runtime::proto::socket::SocketOption)
+        /// also parses options from text.
+        ///
+        /// # Errors
+        /// [`SetOptionsError`](sansmq_runtime::proto::socket::SetOptionsError): the option does not exist for this socket type,
+        /// its value is invalid, it cannot change any more, or the socket is closed.
+        pub fn set_option(
+            &self,
+            option: $crate::proto::socket::SocketOption,
+        ) -> Result<(), $crate::proto::socket::SetOptionsError> {
+            self.0.set_option(option)
+        }
     };
     (stats) => {
         /// Returns the counters and queue lengths of the socket: messages, bytes, drops, connections, memory.

@@ -5,8 +5,8 @@ use super::ANY;
 use sansmq::proto::kind::{Pub, Sub};
 use sansmq::proto::socket::JoinError;
 use sansmq::{
-    ConnectError, Error, Options, RecvError, SendError, SetOptionsError, SocketOption, SocketType, SubscribeError,
-    UnbindError, WaitSubscribedError,
+    ConnectError, Error, Options, OptionsError, RecvError, SendError, SetOptionsError, SocketOption, SocketType,
+    SubscribeError, UnbindError, WaitSubscribedError,
 };
 
 #[test]
@@ -100,6 +100,52 @@ fn mandatory_turned_off_wakes_a_waiting_send() {
         let second = async { router.send(["bob", "second"]).await.unwrap() };
         let change = async { router.set_options(router.options().mandatory(false)).unwrap() };
         futures_util::future::join(second, change).await;
+    });
+}
+
+#[test]
+fn options_changed_one_by_one_do_not_undo_each_other() {
+    run(|| async {
+        let router = RouterSocket::new();
+        let options: [fn(usize) -> SocketOption; 2] = [SocketOption::SendHwm, SocketOption::RecvHwm];
+        let threads = options.map(|option| {
+            let router = router.clone();
+            std::thread::spawn(move || {
+                for messages in 1..=3000 {
+                    let option = option(messages);
+                    router.set_option(option.clone()).unwrap();
+                    let expected = format!("{}: {messages},", option.name());
+                    assert!(format!("{:?}", router.options()).contains(&expected), "{expected} is undone");
+                }
+            })
+        });
+        for thread in threads {
+            thread.join().unwrap();
+        }
+    });
+}
+
+#[test]
+fn single_option_counts_or_is_refused_with_a_reason() {
+    run(|| async {
+        let router = Socket::with_options(Options::of(SocketType::Router));
+        let endpoint = router.bind(ANY).await.unwrap();
+        router.set_option(SocketOption::Mandatory(true)).unwrap();
+        assert!(matches!(router.send(["bob", "x"]).await, Err(SendError::Unroutable(_))));
+        let error = router.set_option(SocketOption::ZapDomain("global".into())).unwrap_err();
+        assert_eq!(error, SetOptionsError::InUse("zap_domain"));
+        let error = router.set_option(SocketOption::Relaxed(true)).unwrap_err().to_string();
+        assert_eq!(error, "a ROUTER socket does not have the option `relaxed`; it exists for REQ");
+        let error = router.set_option(SocketOption::RoutingId("".into())).unwrap_err();
+        assert_eq!(error, SetOptionsError::Invalid(OptionsError::RoutingId(0)));
+
+        let dealer = DealerSocket::new();
+        dealer.set_option(SocketOption::RoutingId("ann".into())).unwrap();
+        dealer.connect(&endpoint).unwrap();
+        dealer.send("hello").await.unwrap();
+        assert_eq!(router.recv().await.unwrap().head(), "ann");
+        dealer.close().await;
+        assert_eq!(dealer.set_option(SocketOption::SendHwm(1)), Err(SetOptionsError::Closed));
     });
 }
 
