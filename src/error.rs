@@ -14,8 +14,8 @@ use crate::proto::security::curve::{CertificateError, CurveError, KeyError, z85:
 use crate::proto::security::zap::ZapError;
 use crate::proto::session::StreamError;
 use crate::proto::socket::{
-    AcceptError, BindError, ConnectError, JoinError, OptionsError, RecvError, SendError, SetOptionsError,
-    SubscribeError, UnbindError, WaitError, WaitSubscribedError,
+    AcceptError, BindError, ConnectError, JoinError, OptionsError, ParseOptionError, RecvError, SendError,
+    SetOptionsError, SubscribeError, UnbindError, WaitError, WaitSubscribedError,
 };
 use crate::proto::wire::{DecodeError, PropertyError};
 use crate::runtime::{ProxyError, StartError};
@@ -96,6 +96,9 @@ pub enum Error {
     /// Error of a setter of [`Options`](crate::Options), or of a [`Security`](crate::Security) value.
     #[error(transparent)]
     Options(#[from] OptionsError),
+    /// The name or the text of an option is invalid.
+    #[error(transparent)]
+    ParseOption(#[from] ParseOptionError),
     /// Error of `try_new`.
     #[error(transparent)]
     Start(#[from] StartError),

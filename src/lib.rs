@@ -26,9 +26,9 @@ pub use sansmq_proto::security::{
     AllowList, AuthCredentials, AuthReply, AuthRequest, AuthStatus, Authenticator, Security, SecurityError,
 };
 pub use sansmq_proto::socket::{
-    BindError, ConnectError, DropReason, Drops, FailingDial, FailingDials, JoinError, Metrics, OptionsError, PeerStats,
-    ReconnectStop, RejectReason, SetOptionsError, SlowSubscriber, SocketOption, SocketStats, SubscribeError,
-    TrafficCount, UnbindError, WaitError, WaitSubscribedError,
+    BindError, ConnectError, DropReason, Drops, FailingDial, FailingDials, JoinError, Metrics, OptionsError,
+    ParseOptionError, PeerStats, ReconnectStop, RejectReason, SetOptionsError, SlowSubscriber, SocketOption,
+    SocketStats, SubscribeError, TrafficCount, UnbindError, WaitError, WaitSubscribedError,
 };
 pub use sansmq_proto::wire::PropertyError;
 pub use sansmq_proto::{

@@ -34,7 +34,7 @@ pub use failing::{FailingDial, FailingDials};
 pub use flush::Flush;
 pub use id::{ListenerId, PipeId};
 pub use metrics::Metrics;
-pub use options::{Options, ReconnectStop, SlowSubscriber, SocketOption};
+pub use options::{Options, ParseOptionError, ReconnectStop, SlowSubscriber, SocketOption};
 pub use pipe::{Demand, Reader};
 pub use set_options::SetOptionsError;
 pub use stats::{Drops, HeldMemory, MemoryLimits, PeerStats, SocketStats, TrafficCount};

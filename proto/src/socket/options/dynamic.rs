@@ -1,13 +1,17 @@
 //! [`SocketOption`]: an option with its value, for programs that know the socket type or the option only at run time.
 
-use super::{Options, ReconnectStop, Settings, SlowSubscriber};
-use crate::address::Keepalive;
+use super::text::{Libzmq, Names, ParseOptionError, Values};
+use super::value::Value;
+use super::{Manual, Options, Proxy, ReconnectStop, Settings, SlowSubscriber, Verbosity};
+use crate::address::{Keepalive, KeepaliveConfig};
+use crate::connection::ConnectionConfig;
 use crate::kind::{Dealer, Kind, Peer, Pub, Req, Router, Stream, Trait, XPub, XSub};
-use crate::message::Frame;
-use crate::security::{Authenticator, Security};
+use crate::message::{Frame, Message};
+use crate::security::{AuthSource, Authenticator, Security};
 use crate::socket::error::OptionsError;
 use crate::socket_type::{SocketType, TypeSet};
 use alloc::string::String;
+use alloc::vec::Vec;
 use bytes::Bytes;
 use core::fmt;
 use core::marker::PhantomData;
@@ -31,17 +35,64 @@ const XPUB: TypeSet = TypeSet::of(SocketType::XPub);
 const XSUB: TypeSet = TypeSet::of(SocketType::XSub);
 const XPUB_XSUB: TypeSet = XPUB.union(XSUB);
 
-/// Defines [`SocketOption`] from rows: the variant with its values, the name of its setter, the socket types that have the
-/// option, and the call of the setter, with the kind of socket that the setter needs.
+/// Calls a function with the values of a variant: `from_values!(Variant a b)` is a function of the tuple `(a, b)`.
+macro_rules! from_values {
+    ($variant:ident) => {
+        |()| SocketOption::$variant
+    };
+    ($variant:ident $value:ident) => {
+        SocketOption::$variant
+    };
+    ($variant:ident $($value:ident)+) => {
+        |($($value),+)| SocketOption::$variant($($value),+)
+    };
+}
+
+/// Reads the values of a variant from text. Expands to an `Option`.
+macro_rules! read_values {
+    ($text:ident, $variant:ident) => {
+        <()>::read($text).map(|()| SocketOption::$variant)
+    };
+    ($text:ident, $variant:ident $($value:ident: $type:ty),+) => {{
+        let mut values = Values { text: $text, left: [$(stringify!($value)),+].len() };
+        Some(SocketOption::$variant($(values.next::<$type>()?),+))
+    }};
+}
+
+/// Expands to the name and the description of the text of each value.
+macro_rules! forms {
+    () => {
+        &[("", <()>::FORM)]
+    };
+    ($($value:ident: $type:ty),+) => {
+        &[$((stringify!($value), <$type>::FORM)),+]
+    };
+}
+
+/// Expands to the text of a value; `None` for a password.
+macro_rules! written {
+    (password) => {
+        None
+    };
+    ($value:ident) => {
+        $value.write()
+    };
+}
+
+/// Defines [`SocketOption`] from rows: the variant with its values, the name of its setter, its names in libzmq, the socket
+/// types that have the option, the call of the setter, with the kind of socket that the setter needs, and the values in
+/// effect, as an iterator.
 macro_rules! socket_options {
     ($(
         $(#[$attribute:meta])*
-        $variant:ident $(($($value:ident: $type:ty),+))? = $name:ident, $types:ident, |$options:ident: $kind:ident| $call:expr;
+        $variant:ident $(($($value:ident: $type:ty),+))? = $name:ident [$($libzmq:ident $relation:ident),*], $types:ident,
+            |$options:ident: $kind:ident| $call:expr, |$now:ident| $present:expr;
     )*) => {
         /// An option with its value, for programs that know the socket type or the option only at run time, such as bindings
         /// and bridges. Each variant has the name and the values of a setter of
-        /// [`Options`], where they are documented. [`Options::set`] sets it.
-        #[derive(Clone)]
+        /// [`Options`], where they are documented. [`Options::set`] sets it, [`parse`](Self::parse) reads it from text,
+        /// and [`Options::get`] returns the value in effect.
+        #[derive(Clone, PartialEq, Eq)]
         #[non_exhaustive]
         pub enum SocketOption {$(
             #[doc = concat!("[`", stringify!($name), "`](Options::", stringify!($name), ")")]
@@ -67,6 +118,21 @@ macro_rules! socket_options {
         }
 
         impl SocketOption {
+            /// Names of all options: those of the setters in [`Options`].
+            pub const NAMES: &'static [&'static str] = &[$($(#[$attribute])* stringify!($name)),*];
+
+            pub(super) const TABLE: &'static [Names] = &[$(
+                $(#[$attribute])*
+                Names {
+                    name: stringify!($name),
+                    types: $types,
+                    libzmq: &[$((stringify!($libzmq), Libzmq::$relation)),*],
+                    values: forms!($($($value: $type),+)?),
+                    read: |text| read_values!(text, $variant $($($value: $type),+)?),
+                    present: |$now, found| found.extend(($present).into_iter().map(from_values!($variant $($($value)+)?))),
+                },
+            )*];
+
             /// Returns the name of the option, which is that of the setter in [`Options`], such as `send_hwm`.
             pub const fn name(&self) -> &'static str {
                 match self {$(
@@ -88,6 +154,17 @@ macro_rules! socket_options {
                 )*}
             }
 
+            /// Returns the value as the text that [`parse`](Self::parse) reads. `None` if the value contains a secret key or
+            /// a password, and for authenticators, which have no text.
+            pub fn value(&self) -> Option<String> {
+                match self {$(
+                    $(#[$attribute])*
+                    // The macro may leave out the value of a password.
+                    #[allow(unused_variables, reason = "a password is not written")]
+                    Self::$variant $(($($value),+))? => join(&[$($(written!($value)),+)?]),
+                )*}
+            }
+
             /// Sets the option without regard to the socket type.
             fn apply(self, settings: Settings) -> Result<Settings, OptionsError> {
                 match self {$(
@@ -99,79 +176,207 @@ macro_rules! socket_options {
                 )*}
             }
         }
-
-        /// Names of all options, each with the socket types that have it.
-        #[cfg(test)]
-        const OPTIONS: &[(&str, TypeSet)] = &[$($(#[$attribute])* (stringify!($name), $types)),*];
     };
 }
 
 socket_options! {
-    Linger(linger: Option<Duration>) = linger, ALL, |options: Dealer| options.linger(linger);
-    SendHwm(messages: usize) = send_hwm, SENDS, |options: Dealer| options.send_hwm(messages);
-    RecvHwm(messages: usize) = recv_hwm, RECEIVES, |options: Dealer| options.recv_hwm(messages);
-    RoutingId(id: Frame) = routing_id, HAS_ROUTING_ID, |options: Dealer| options.routing_id(id)?;
-    Immediate(on: bool) = immediate, ALL, |options: Dealer| options.immediate(on);
-    Conflate(on: bool) = conflate, CONFLATE, |options: Dealer| options.conflate(on);
-    FailUnreachable(on: bool) = fail_unreachable, ALL, |options: Dealer| options.fail_unreachable(on);
-    SendHwmBytes(bytes: usize) = send_hwm_bytes, SENDS, |options: Dealer| options.send_hwm_bytes(bytes);
-    RecvHwmBytes(bytes: usize) = recv_hwm_bytes, RECEIVES, |options: Dealer| options.recv_hwm_bytes(bytes);
-    Reconnect(first: Duration, max: Duration) = reconnect, ALL, |options: Dealer| options.reconnect(first, max);
-    NoReconnect = no_reconnect, ALL, |options: Dealer| options.no_reconnect();
-    Heartbeat(interval: Option<Duration>) = heartbeat, ALL, |options: Dealer| options.heartbeat(interval);
-    HeartbeatWith(interval: Duration, timeout: Duration, ttl: Duration) = heartbeat_with, ALL, |options: Dealer| options.heartbeat_with(interval, timeout, ttl)?;
-    ConnectTimeout(timeout: Option<Duration>) = connect_timeout, ALL, |options: Dealer| options.connect_timeout(timeout);
-    HandshakeTimeout(timeout: Option<Duration>) = handshake_timeout, ALL, |options: Dealer| options.handshake_timeout(timeout);
-    ReconnectStop(stop: ReconnectStop) = reconnect_stop, ALL, |options: Dealer| options.reconnect_stop(stop);
-    ReconnectRefused(first: Duration, max: Duration) = reconnect_refused, ALL, |options: Dealer| options.reconnect_refused(first, max);
-    Metadata(name: String, value: Bytes) = metadata, ALL, |options: Dealer| options.metadata(&name, value)?;
-    AllowLegacyZmtp(on: bool) = allow_legacy_zmtp, ALL, |options: Dealer| options.allow_legacy_zmtp(on);
-    Security(security: Security) = security, ZMTP, |options: Dealer| options.security(security);
-    ZapDomain(domain: String) = zap_domain, ZMTP, |options: Dealer| options.zap_domain(domain)?;
-    Authenticator(authenticator: Authenticator) = authenticator, ZMTP, |options: Dealer| options.authenticator(authenticator);
+    Linger(linger: Option<Duration>) = linger [LINGER Millis], ALL,
+        |options: Dealer| options.linger(linger), |now| Some(now.linger);
+    SendHwm(messages: usize) = send_hwm [SNDHWM Same], SENDS,
+        |options: Dealer| options.send_hwm(messages), |now| Some(now.send_hwm);
+    RecvHwm(messages: usize) = recv_hwm [RCVHWM Same], RECEIVES,
+        |options: Dealer| options.recv_hwm(messages), |now| Some(now.recv_hwm);
+    RoutingId(id: Frame) = routing_id [ROUTING_ID Same, IDENTITY Same], HAS_ROUTING_ID,
+        |options: Dealer| options.routing_id(id)?, |now| Some(now.connection.routing_id.clone()).filter(|id| !id.is_empty());
+    Immediate(on: bool) = immediate [IMMEDIATE Same, DELAY_ATTACH_ON_CONNECT Same], ALL,
+        |options: Dealer| options.immediate(on), |now| Some(now.immediate);
+    Conflate(on: bool) = conflate [CONFLATE Same], CONFLATE,
+        |options: Dealer| options.conflate(on), |now| Some(now.conflate);
+    FailUnreachable(on: bool) = fail_unreachable [], ALL,
+        |options: Dealer| options.fail_unreachable(on), |now| Some(now.fail_unreachable);
+    SendHwmBytes(bytes: usize) = send_hwm_bytes [], SENDS,
+        |options: Dealer| options.send_hwm_bytes(bytes), |now| Some(now.send_hwm_bytes);
+    RecvHwmBytes(bytes: usize) = recv_hwm_bytes [], RECEIVES,
+        |options: Dealer| options.recv_hwm_bytes(bytes), |now| Some(now.recv_hwm_bytes);
+    Reconnect(first: Duration, max: Duration) = reconnect [RECONNECT_IVL Part, RECONNECT_IVL_MAX Part], ALL,
+        |options: Dealer| options.reconnect(first, max), |now| now.reconnect.map(|delays| (delays.first, delays.max));
+    NoReconnect = no_reconnect [], ALL,
+        |options: Dealer| options.no_reconnect(), |now| now.reconnect.is_none().then_some(());
+    Heartbeat(interval: Option<Duration>) = heartbeat [HEARTBEAT_IVL Millis], ALL,
+        |options: Dealer| options.heartbeat(interval), |now| simple_heartbeat(&now.connection);
+    HeartbeatWith(interval: Duration, timeout: Duration, ttl: Duration) = heartbeat_with [HEARTBEAT_TIMEOUT Part, HEARTBEAT_TTL Part], ALL,
+        |options: Dealer| options.heartbeat_with(interval, timeout, ttl)?, |now| full_heartbeat(&now.connection);
+    ConnectTimeout(timeout: Option<Duration>) = connect_timeout [CONNECT_TIMEOUT MillisOrZero], ALL,
+        |options: Dealer| options.connect_timeout(timeout), |now| Some(now.connect_timeout);
+    HandshakeTimeout(timeout: Option<Duration>) = handshake_timeout [HANDSHAKE_IVL MillisOrZero], ALL,
+        |options: Dealer| options.handshake_timeout(timeout), |now| Some(now.connection.handshake_timeout);
+    ReconnectStop(stop: ReconnectStop) = reconnect_stop [RECONNECT_STOP StopBits], ALL,
+        |options: Dealer| options.reconnect_stop(stop), |now| Some(now.reconnect_stop);
+    ReconnectRefused(first: Duration, max: Duration) = reconnect_refused [], ALL,
+        |options: Dealer| options.reconnect_refused(first, max), |now| Some((now.reconnect_refused.first, now.reconnect_refused.max));
+    Metadata(name: String, value: Bytes) = metadata [METADATA Property], ALL,
+        |options: Dealer| options.metadata(&name, value)?, |now| properties(&now.connection);
+    AllowLegacyZmtp(on: bool) = allow_legacy_zmtp [], ALL,
+        |options: Dealer| options.allow_legacy_zmtp(on), |now| Some(now.connection.allow_legacy_zmtp);
+    Security(security: Security) = security [PLAIN_SERVER Part, PLAIN_USERNAME Part, PLAIN_PASSWORD Part, CURVE_SERVER Part, CURVE_PUBLICKEY Part, CURVE_SECRETKEY Part, CURVE_SERVERKEY Part, MECHANISM Part], ZMTP,
+        |options: Dealer| options.security(security), |now| Some(now.connection.security.clone());
+    ZapDomain(domain: String) = zap_domain [ZAP_DOMAIN Same, ZAP_ENFORCE_DOMAIN Part], ZMTP,
+        |options: Dealer| options.zap_domain(domain)?, |now| Some(now.connection.domain.clone()).filter(|domain| !domain.is_empty());
+    Authenticator(authenticator: Authenticator) = authenticator [], ZMTP,
+        |options: Dealer| options.authenticator(authenticator), |now| authenticator(&now.connection.auth_source);
     #[cfg(feature = "curve")]
-    AnyKey = any_key, ZMTP, |options: Dealer| options.any_key();
-    AuthTimeout(timeout: Option<Duration>) = auth_timeout, ZMTP, |options: Dealer| options.auth_timeout(timeout);
-    MaxMessageSize(bytes: usize) = max_message_size, ALL, |options: Dealer| options.max_message_size(bytes);
-    MaxSendSize(bytes: usize) = max_send_size, ALL, |options: Dealer| options.max_send_size(bytes);
-    MaxFrames(frames: usize) = max_frames, ALL, |options: Dealer| options.max_frames(frames);
-    MaxPeers(peers: usize) = max_peers, ALL, |options: Dealer| options.max_peers(peers);
-    MaxHandshakes(in_all: usize, per_address: usize) = max_handshakes, ALL, |options: Dealer| options.max_handshakes(in_all, per_address);
-    MaxHandshakeRate(per_second: usize) = max_handshake_rate, ALL, |options: Dealer| options.max_handshake_rate(per_second);
-    MaxHandshakeBytes(bytes: usize) = max_handshake_bytes, ALL, |options: Dealer| options.max_handshake_bytes(bytes);
-    Mandatory(on: bool) = mandatory, ROUTER, |options: Router| options.mandatory(on);
-    Handover(on: bool) = handover, ROUTER, |options: Router| options.handover(on);
-    NotifyConnect(on: bool) = notify_connect, ROUTER, |options: Router| options.notify_connect(on);
-    NotifyDisconnect(on: bool) = notify_disconnect, ROUTER, |options: Router| options.notify_disconnect(on);
-    Relaxed(on: bool) = relaxed, REQ, |options: Req| options.relaxed(on);
-    Correlate(on: bool) = correlate, REQ, |options: Req| options.correlate(on);
-    Notify(on: bool) = notify, STREAM, |options: Stream| options.notify(on);
-    ProbeRouter(on: bool) = probe_router, HAS_ROUTING_ID, |options: Dealer| options.probe_router(on);
-    HelloMessage(message: Frame) = hello_message, HELLO, |options: Peer| options.hello_message(message);
-    DisconnectMessage(message: Frame) = disconnect_message, DISCONNECT, |options: Peer| options.disconnect_message(message);
-    HiccupMessage(message: Frame) = hiccup_message, HICCUP, |options: Peer| options.hiccup_message(message);
-    SlowSubscriber(policy: SlowSubscriber) = slow_subscriber, PUBLISHES, |options: Pub| options.slow_subscriber(policy);
-    MaxSubscriptions(subscriptions: usize) = max_subscriptions, PUBLISHES, |options: Pub| options.max_subscriptions(subscriptions);
-    MaxSubscriptionSize(bytes: usize) = max_subscription_size, PUBLISHES, |options: Pub| options.max_subscription_size(bytes);
-    InvertMatching(on: bool) = invert_matching, FILTERS, |options: Pub| options.invert_matching(on);
-    Verbose(on: bool) = verbose, XPUB, |options: XPub| options.verbose(on);
-    Verboser(on: bool) = verboser, XPUB, |options: XPub| options.verboser(on);
-    Manual(on: bool) = manual, XPUB, |options: XPub| options.manual(on);
-    ManualLastValue(on: bool) = manual_last_value, XPUB, |options: XPub| options.manual_last_value(on);
-    WelcomeMessage(message: Frame) = welcome_message, XPUB, |options: XPub| options.welcome_message(message);
-    VerboseUnsubscribe(on: bool) = verbose_unsubscribe, XSUB, |options: XSub| options.verbose_unsubscribe(on);
-    OnlyFirstSubscribe(on: bool) = only_first_subscribe, XPUB_XSUB, |options: XPub| options.only_first_subscribe(on).cast::<XSub>().only_first_subscribe(on);
-    DualStack(on: bool) = dual_stack, ALL, |options: Dealer| options.dual_stack(on);
-    Keepalive(keepalive: Option<Keepalive>) = keepalive, ALL, |options: Dealer| options.keepalive(keepalive);
-    SendBuffer(bytes: usize) = send_buffer, ALL, |options: Dealer| options.send_buffer(bytes)?;
-    RecvBuffer(bytes: usize) = recv_buffer, ALL, |options: Dealer| options.recv_buffer(bytes)?;
-    Backlog(connections: u32) = backlog, ALL, |options: Dealer| options.backlog(connections)?;
-    TcpMaxRetransmitTimeout(timeout: Duration) = tcp_max_retransmit_timeout, ALL, |options: Dealer| options.tcp_max_retransmit_timeout(timeout)?;
-    Tos(byte: u8) = tos, ALL, |options: Dealer| options.tos(byte);
-    Priority(priority: u32) = priority, ALL, |options: Dealer| options.priority(priority);
-    BindToDevice(name: String) = bind_to_device, ALL, |options: Dealer| options.bind_to_device(name)?;
-    SocksProxy(proxy: String) = socks_proxy, ALL, |options: Dealer| options.socks_proxy(&proxy)?;
-    SocksProxyAs(proxy: String, user: String, password: String) = socks_proxy_as, ALL, |options: Dealer| options.socks_proxy_as(&proxy, user, password)?;
+    AnyKey = any_key [], ZMTP,
+        |options: Dealer| options.any_key(), |now| (now.connection.auth_source == AuthSource::AnyKey).then_some(());
+    AuthTimeout(timeout: Option<Duration>) = auth_timeout [], ZMTP,
+        |options: Dealer| options.auth_timeout(timeout), |now| Some(Some(now.connection.auth_timeout).filter(|&time| time != Duration::MAX));
+    MaxMessageSize(bytes: usize) = max_message_size [MAXMSGSIZE NoLimit], ALL,
+        |options: Dealer| options.max_message_size(bytes), |now| Some(now.connection.max_message_size);
+    MaxSendSize(bytes: usize) = max_send_size [], ALL,
+        |options: Dealer| options.max_send_size(bytes), |now| Some(now.max_send_size);
+    MaxFrames(frames: usize) = max_frames [], ALL,
+        |options: Dealer| options.max_frames(frames), |now| Some(now.connection.max_frames);
+    MaxPeers(peers: usize) = max_peers [], ALL,
+        |options: Dealer| options.max_peers(peers), |now| Some(now.admission.peers);
+    MaxHandshakes(in_all: usize, per_address: usize) = max_handshakes [], ALL,
+        |options: Dealer| options.max_handshakes(in_all, per_address), |now| Some((now.admission.handshakes, now.admission.handshakes_per_address));
+    MaxHandshakeRate(per_second: usize) = max_handshake_rate [], ALL,
+        |options: Dealer| options.max_handshake_rate(per_second), |now| now.admission.handshake_rate;
+    MaxHandshakeBytes(bytes: usize) = max_handshake_bytes [], ALL,
+        |options: Dealer| options.max_handshake_bytes(bytes), |now| Some(now.admission.handshake_bytes);
+    Mandatory(on: bool) = mandatory [ROUTER_MANDATORY Same, FAIL_UNROUTABLE Same, ROUTER_BEHAVIOR Same], ROUTER,
+        |options: Router| options.mandatory(on), |now| Some(now.mandatory);
+    Handover(on: bool) = handover [ROUTER_HANDOVER Same], ROUTER,
+        |options: Router| options.handover(on), |now| Some(now.handover);
+    NotifyConnect(on: bool) = notify_connect [ROUTER_NOTIFY Part], ROUTER,
+        |options: Router| options.notify_connect(on), |now| Some(now.notices.connects);
+    NotifyDisconnect(on: bool) = notify_disconnect [], ROUTER,
+        |options: Router| options.notify_disconnect(on), |now| Some(now.notices.disconnects);
+    Relaxed(on: bool) = relaxed [REQ_RELAXED Same], REQ,
+        |options: Req| options.relaxed(on), |now| Some(now.relaxed);
+    Correlate(on: bool) = correlate [REQ_CORRELATE Same], REQ,
+        |options: Req| options.correlate(on), |now| Some(now.correlate);
+    Notify(on: bool) = notify [STREAM_NOTIFY Same], STREAM,
+        |options: Stream| options.notify(on), |now| Some(now.notify);
+    ProbeRouter(on: bool) = probe_router [PROBE_ROUTER Same], HAS_ROUTING_ID,
+        |options: Dealer| options.probe_router(on), |now| Some(now.probe);
+    HelloMessage(message: Frame) = hello_message [HELLO_MSG Same], HELLO,
+        |options: Peer| options.hello_message(message), |now| body(now.notices.hello.as_ref());
+    DisconnectMessage(message: Frame) = disconnect_message [DISCONNECT_MSG Same], DISCONNECT,
+        |options: Peer| options.disconnect_message(message), |now| body(now.notices.disconnect.as_ref());
+    HiccupMessage(message: Frame) = hiccup_message [HICCUP_MSG Same], HICCUP,
+        |options: Peer| options.hiccup_message(message), |now| body(now.notices.hiccup.as_ref());
+    SlowSubscriber(policy: SlowSubscriber) = slow_subscriber [XPUB_NODROP NoDrop], PUBLISHES,
+        |options: Pub| options.slow_subscriber(policy), |now| Some(now.publishing.slow);
+    MaxSubscriptions(subscriptions: usize) = max_subscriptions [], PUBLISHES,
+        |options: Pub| options.max_subscriptions(subscriptions), |now| Some(now.publishing.max_subscriptions);
+    MaxSubscriptionSize(bytes: usize) = max_subscription_size [], PUBLISHES,
+        |options: Pub| options.max_subscription_size(bytes), |now| Some(now.publishing.max_subscription_size);
+    InvertMatching(on: bool) = invert_matching [INVERT_MATCHING Same], FILTERS,
+        |options: Pub| options.invert_matching(on), |now| Some(now.publishing.invert);
+    Verbose(on: bool) = verbose [XPUB_VERBOSE Same], XPUB,
+        |options: XPub| options.verbose(on), |now| one_of(now.publishing.verbosity, Verbosity::Subscriptions, Verbosity::Changes);
+    Verboser(on: bool) = verboser [XPUB_VERBOSER Same], XPUB,
+        |options: XPub| options.verboser(on), |now| (now.publishing.verbosity == Verbosity::All).then_some(true);
+    Manual(on: bool) = manual [XPUB_MANUAL Same], XPUB,
+        |options: XPub| options.manual(on), |now| one_of(now.publishing.manual, Manual::On, Manual::Off);
+    ManualLastValue(on: bool) = manual_last_value [XPUB_MANUAL_LAST_VALUE Same], XPUB,
+        |options: XPub| options.manual_last_value(on), |now| (now.publishing.manual == Manual::LastValue).then_some(true);
+    WelcomeMessage(message: Frame) = welcome_message [XPUB_WELCOME_MSG Same], XPUB,
+        |options: XPub| options.welcome_message(message), |now| now.publishing.welcome.clone();
+    VerboseUnsubscribe(on: bool) = verbose_unsubscribe [XSUB_VERBOSE_UNSUBSCRIBE Same], XSUB,
+        |options: XSub| options.verbose_unsubscribe(on), |_now| None;
+    OnlyFirstSubscribe(on: bool) = only_first_subscribe [ONLY_FIRST_SUBSCRIBE Same], XPUB_XSUB,
+        |options: XPub| options.only_first_subscribe(on).cast::<XSub>().only_first_subscribe(on), |now| Some(only_first(now));
+    DualStack(on: bool) = dual_stack [IPV6 Same, IPV4ONLY Inverse], ALL,
+        |options: Dealer| options.dual_stack(on), |now| Some(now.transport.dual_stack);
+    Keepalive(keepalive: Option<Keepalive>) = keepalive [TCP_KEEPALIVE Same, TCP_KEEPALIVE_IDLE Part, TCP_KEEPALIVE_INTVL Part, TCP_KEEPALIVE_CNT Part], ALL,
+        |options: Dealer| options.keepalive(keepalive), |now| keepalive(now.transport.keepalive);
+    SendBuffer(bytes: usize) = send_buffer [SNDBUF Same], ALL,
+        |options: Dealer| options.send_buffer(bytes)?, |now| now.transport.send_buffer;
+    RecvBuffer(bytes: usize) = recv_buffer [RCVBUF Same], ALL,
+        |options: Dealer| options.recv_buffer(bytes)?, |now| now.transport.recv_buffer;
+    Backlog(connections: u32) = backlog [BACKLOG Same], ALL,
+        |options: Dealer| options.backlog(connections)?, |now| now.transport.backlog;
+    TcpMaxRetransmitTimeout(timeout: Duration) = tcp_max_retransmit_timeout [TCP_MAXRT Millis], ALL,
+        |options: Dealer| options.tcp_max_retransmit_timeout(timeout)?, |now| now.transport.max_retransmit_timeout;
+    Tos(byte: u8) = tos [TOS Same], ALL,
+        |options: Dealer| options.tos(byte), |now| now.transport.tos;
+    Priority(priority: u32) = priority [PRIORITY Same], ALL,
+        |options: Dealer| options.priority(priority), |now| now.transport.priority;
+    BindToDevice(name: String) = bind_to_device [BINDTODEVICE Same], ALL,
+        |options: Dealer| options.bind_to_device(name)?, |now| now.transport.device.clone();
+    SocksProxy(proxy: String) = socks_proxy [SOCKS_PROXY Same], ALL,
+        |options: Dealer| options.socks_proxy(&proxy)?, |now| now.proxy.as_deref().filter(|proxy| proxy.user.is_none()).map(Proxy::address);
+    SocksProxyAs(proxy: String, user: String, password: String) = socks_proxy_as [SOCKS_USERNAME Part, SOCKS_PASSWORD Part], ALL,
+        |options: Dealer| options.socks_proxy_as(&proxy, user, password)?, |now| now.proxy.as_deref().and_then(login);
+}
+
+/// Returns the text of several values; `None` if one of them has no text.
+fn join(values: &[Option<String>]) -> Option<String> {
+    match values {
+        [] => ().write(),
+        values => values.iter().map(Option::as_deref).collect::<Option<Vec<_>>>().map(|values| values.join(" ")),
+    }
+}
+
+/// Returns the interval of heartbeats with no other timeout and without a time to live, as `heartbeat` sets them.
+#[expect(clippy::option_option, reason = "the value of an option that may not be in effect")]
+fn simple_heartbeat(now: &ConnectionConfig) -> Option<Option<Duration>> {
+    match &now.heartbeat {
+        None => Some(None),
+        Some(config) if config.timeout == config.interval && config.ttl == 0 => Some(Some(config.interval)),
+        Some(_) => None,
+    }
+}
+
+/// Returns the heartbeats that only `heartbeat_with` sets: interval, timeout and time to live.
+fn full_heartbeat(now: &ConnectionConfig) -> Option<(Duration, Duration, Duration)> {
+    let config = now.heartbeat.as_ref().filter(|_| simple_heartbeat(now).is_none())?;
+    Some((config.interval, config.timeout, Duration::from_millis(100) * config.ttl.into()))
+}
+
+/// Returns the properties that the application has set. The socket itself adds others, without `X-`.
+fn properties(now: &ConnectionConfig) -> impl Iterator<Item = (String, Bytes)> {
+    let text = |name| String::from_utf8_lossy(name).into_owned();
+    let properties = now.properties.iter().map(move |(name, value)| (text(name), Bytes::copy_from_slice(value)));
+    properties.filter(|(name, _)| name.starts_with("X-"))
+}
+
+fn authenticator(source: &AuthSource) -> Option<Authenticator> {
+    match source {
+        AuthSource::Authenticator(authenticator) => Some(authenticator.clone()),
+        AuthSource::Default | AuthSource::Driver => None,
+        #[cfg(feature = "curve")]
+        AuthSource::AnyKey => None,
+    }
+}
+
+fn body(message: Option<&Message>) -> Option<Frame> {
+    message.map(|message| message.head().clone())
+}
+
+/// Returns whether the first of two values is in effect; `None` if it is neither of the two.
+fn one_of<V: Copy + PartialEq>(now: V, on: V, off: V) -> Option<bool> {
+    if now == on { Some(true) } else { (now == off).then_some(false) }
+}
+
+fn only_first(now: &Settings) -> bool {
+    let subscribes = XSUB.contains(now.connection.socket_type);
+    if subscribes { now.subscribing.only_first } else { now.publishing.only_first }
+}
+
+#[expect(clippy::option_option, reason = "the value of an option that may not be in effect")]
+fn keepalive(now: KeepaliveConfig) -> Option<Option<Keepalive>> {
+    match now {
+        KeepaliveConfig::System => None,
+        KeepaliveConfig::Off => Some(None),
+        KeepaliveConfig::On(keepalive) => Some(Some(keepalive)),
+    }
+}
+
+fn login(proxy: &Proxy) -> Option<(String, String, String)> {
+    let user = proxy.user.clone()?;
+    Some((proxy.address(), user.name, user.password))
 }
 
 impl<T: Kind> Options<T> {
@@ -199,6 +404,35 @@ impl<T: Kind> Options<T> {
         Ok(Self { settings: option.apply(self.settings)?, kind: PhantomData })
     }
 
+    /// Returns the value in effect of the option with this name (`zmq_getsockopt`). The name is one that
+    /// [`SocketOption::parse`] accepts, of this crate or of libzmq.
+    ///
+    /// Returns `None` if the option has no value: if sockets of this type do not have the option, if its default is none or
+    /// that of the operating system, and if another option has replaced it, as `no_reconnect` replaces `reconnect`. For
+    /// `metadata`, returns the first property; [`iter`](Self::iter) returns all.
+    ///
+    /// # Errors
+    /// [`ParseOptionError::Unknown`] if no option has this name.
+    #[doc(alias("zmq_getsockopt", "getsockopt"))]
+    pub fn get(&self, name: &str) -> Result<Option<SocketOption>, ParseOptionError> {
+        let (names, _) = Names::find(name)?;
+        Ok(self.present(names).into_iter().next())
+    }
+
+    /// Returns all options that have a value, the defaults included. [Set](Self::set) in this order, they turn other options
+    /// of the same socket type into these.
+    pub fn iter(&self) -> impl Iterator<Item = SocketOption> {
+        SocketOption::TABLE.iter().flat_map(|names| self.present(names))
+    }
+
+    fn present(&self, names: &Names) -> Vec<SocketOption> {
+        let mut found = Vec::new();
+        if names.types.contains(self.socket_type()) {
+            (names.present)(&self.settings, &mut found);
+        }
+        found
+    }
+
     pub(crate) const fn from_settings(settings: Settings) -> Self {
         Self { settings, kind: PhantomData }
     }
@@ -212,7 +446,6 @@ impl<T: Kind> Options<T> {
 mod tests {
     use super::*;
     use alloc::format;
-    use alloc::vec::Vec;
 
     /// Compares each option with the table in the documentation of [`Options`], which another test compares with the setters.
     #[test]
@@ -225,7 +458,7 @@ mod tests {
             if matches!(name, "zap_handler" | "authenticate") || cfg!(not(feature = "curve")) && name == "any_key" {
                 continue; // Their values are functions; `Authenticator` is the same as `authenticate`.
             }
-            let found = OPTIONS.iter().find(|(option, _)| *option == name).expect(name).1;
+            let names = SocketOption::TABLE.iter().find(|names| names.name == name).expect(name);
             let expected: Vec<_> = SocketType::ALL
                 .into_iter()
                 .filter(|socket_type| match types {
@@ -237,7 +470,7 @@ mod tests {
                     list => list.split(", ").any(|name| name == socket_type.name()),
                 })
                 .collect();
-            assert_eq!(found.to_vec(), expected, "{name}");
+            assert_eq!(names.types.to_vec(), expected, "{name}");
         }
         assert!(rows > 60, "{rows} rows");
     }

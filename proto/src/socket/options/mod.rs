@@ -22,6 +22,10 @@ mod socks;
 
 mod dynamic;
 
+mod text;
+
+mod value;
+
 pub(crate) use addressing::Notices;
 pub use connecting::ReconnectStop;
 pub use dynamic::SocketOption;
@@ -29,6 +33,7 @@ pub(crate) use limits::AdmissionLimits;
 pub use pubsub::SlowSubscriber;
 pub(crate) use pubsub::{Manual, Publishing, Subscribing, Verbosity};
 pub(crate) use socks::Proxy;
+pub use text::ParseOptionError;
 
 use crate::address::TransportConfig;
 use crate::connection::ConnectionConfig;

@@ -6,7 +6,7 @@ use crate::connection::User;
 use crate::kind::Kind;
 use crate::socket::error::OptionsError;
 use alloc::format;
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 
 /// SOCKS5 proxy through which the socket connects to TCP endpoints. Includes the user name and the password for the
@@ -18,6 +18,12 @@ pub(crate) struct Proxy {
 }
 
 impl Proxy {
+    /// Returns the address of the proxy as `host:port`.
+    pub(crate) fn address(&self) -> String {
+        let endpoint = self.at.to_string();
+        endpoint.strip_prefix("tcp://").unwrap_or(&endpoint).into()
+    }
+
     /// Returns the endpoint to dial in order to connect to `peer`: the endpoint of the proxy, with the source address
     /// of `peer`. Returns `peer` itself if it is not a TCP endpoint.
     pub(crate) fn dial_endpoint(&self, peer: &Endpoint) -> Endpoint {
