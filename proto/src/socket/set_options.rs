@@ -41,7 +41,7 @@ pub enum SetOptionsError {
 impl Socket {
     /// Returns the options of this socket, as they are now. To change some of them, pass the changed options to
     /// [`set_options`](Self::set_options). Returns `None` if `T` is the marker of another socket type; with
-    /// [`Any`](crate::kind::Any), every socket returns its options.
+    /// [`Any`], every socket returns its options.
     #[doc(alias("zmq_getsockopt", "getsockopt"))]
     pub fn options<T: Kind>(&self) -> Option<Options<T>> {
         let fits = T::ONLY.is_none_or(|only| only == self.socket_type());
