@@ -2,8 +2,8 @@
 //! both keys.
 //!
 //! ```
-//! use sansmq_os::keys::{read_certificate, write_certificates};
-//! use sansmq_proto::security::curve::{Certificate, KeyPair};
+//! use sansmq::curve::{Certificate, KeyPair};
+//! use sansmq::keys::{read_certificate, write_certificates};
 //! # let directory = std::env::temp_dir().join(format!("sansmq-keys-{}", std::process::id()));
 //! # std::fs::create_dir(&directory)?;
 //!

@@ -5,7 +5,7 @@
 //! at run time.
 //!
 //! ```compile_fail,E0277
-//! use sansmq_proto::{Options, kind::Sub};
+//! use sansmq::{Options, kind::Sub};
 //!
 //! let _ = Options::<Sub>::new().send_hwm(10); // error: `Sub` sockets cannot send
 //! ```

@@ -23,6 +23,9 @@
 //! - To support another async runtime, see `sansmq-runtime`.
 //! - To use only the protocol, see [`Connection`], and the module [`wire`], which encodes and decodes its bytes.
 //!
+//! The examples import from `sansmq`, where this crate is the module `sansmq::proto`, and its names that applications use
+//! most are also in the root. A program that depends on `sansmq-proto` alone imports the same items from `sansmq_proto`.
+//!
 //! # Layers
 //!
 //! Each module is a layer with its own errors. A layer imports only from the layers to its right:

@@ -34,7 +34,7 @@ impl KeyPair {
 /// trait of `std` has: closing the write direction, and reading the error of a failed connect.
 ///
 /// ```
-/// use sansmq_proto::IoStream;
+/// use sansmq::proto::IoStream;
 /// use std::net::{Shutdown, TcpStream};
 ///
 /// fn stream(tcp: TcpStream) -> IoStream<TcpStream> {

@@ -10,7 +10,7 @@ use core::time::Duration;
 ///
 /// ```
 /// use core::time::Duration;
-/// use sansmq_proto::Instant;
+/// use sansmq::proto::Instant;
 ///
 /// let start = Instant::ORIGIN;
 /// let later = start + Duration::from_millis(5);

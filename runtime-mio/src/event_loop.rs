@@ -23,8 +23,8 @@ use std::task::Wake;
 /// sockets and call `run`: otherwise, messages that are still queued are lost.
 ///
 /// ```
-/// use sansmq_mio::EventLoop;
-/// use sansmq_mio::proto::{Options, kind::{Dealer, Router}};
+/// use sansmq::mio::EventLoop;
+/// use sansmq::{Options, kind::{Dealer, Router}};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let mut events = EventLoop::new()?;

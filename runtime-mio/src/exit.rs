@@ -45,9 +45,8 @@ impl Drop for ExitWait {
 /// ([fork](crate::Socket#fork)).
 ///
 /// ```
-/// use sansmq_mio::proto::Options;
-/// use sansmq_mio::runtime::Context;
-/// use sansmq_mio::{PushSocket, close_context};
+/// use sansmq::mio::{PushSocket, close_context};
+/// use sansmq::{Context, Options};
 /// use std::time::Duration;
 ///
 /// let context = Context::new(); // or `Context::global()`

@@ -7,7 +7,7 @@
 //! | your own event loop on `mio::Poll` | [`Reactor`] |
 //!
 //! ```
-//! use sansmq_mio::{DealerSocket, RouterSocket};
+//! use sansmq::mio::{DealerSocket, RouterSocket};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let router = RouterSocket::new();
@@ -63,7 +63,6 @@ sansmq_runtime::socket_types! {
     methods: blocking_methods,
     example: (
         "mio",
-        "sansmq_mio",
         "",
         ", None",
         "# fn main() -> Result<(), Box<dyn std::error::Error>> {",

@@ -88,7 +88,7 @@ impl<'a> PollItem<'a> {
 /// Several threads can wait for the same socket; only the first thread that receives gets the message.
 ///
 /// ```
-/// use sansmq_mio::{PollItem, PullSocket, PushSocket, poll};
+/// use sansmq::mio::{PollItem, PullSocket, PushSocket, poll};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let (jobs, orders) = (PullSocket::new(), PullSocket::new());

@@ -25,8 +25,8 @@ pub fn proxy<F: Kind, B: Kind>(
 /// Other threads can end the proxy with its [`ProxyControl`](sansmq_runtime::ProxyControl) or its control socket.
 ///
 /// ```
-/// use sansmq_mio::runtime::Proxy;
-/// use sansmq_mio::{PullSocket, PushSocket, run_proxy};
+/// use sansmq::Proxy;
+/// use sansmq::mio::{PullSocket, PushSocket, run_proxy};
 /// use std::thread;
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {

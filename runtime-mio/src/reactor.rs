@@ -34,8 +34,8 @@ use std::sync::Arc;
 ///
 /// ```
 /// use mio::{Events, Poll, Token, Waker};
-/// use sansmq_mio::Reactor;
-/// use sansmq_mio::proto::{Options, kind::{Dealer, Router}};
+/// use sansmq::mio::Reactor;
+/// use sansmq::{Options, kind::{Dealer, Router}};
 /// use std::sync::Arc;
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -65,7 +65,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// queued messages are still sent until `linger` expires.
 ///
 /// ```
-/// use sansmq_mio::{RepSocket, ReqSocket};
+/// use sansmq::mio::{RepSocket, ReqSocket};
 /// use std::thread;
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {

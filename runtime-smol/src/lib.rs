@@ -9,7 +9,7 @@
 //! which sends the queued messages of all sockets.
 //!
 //! ```
-//! use sansmq_smol::{DealerSocket, RouterSocket};
+//! use sansmq::smol::{DealerSocket, RouterSocket};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! smol::block_on(async {
@@ -49,7 +49,6 @@ sansmq_runtime::socket_types! {
     methods: async_methods,
     example: (
         "smol",
-        "sansmq_smol",
         ".await",
         "",
         "# fn main() -> Result<(), Box<dyn std::error::Error>> {\n# smol::block_on(async {",

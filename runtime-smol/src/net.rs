@@ -30,8 +30,8 @@ pub type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 /// `async-io`.
 ///
 /// ```
-/// use sansmq_smol::{Smol, Socket};
-/// use sansmq_smol::proto::{Options, kind::Router};
+/// use sansmq::smol::{Smol, Socket};
+/// use sansmq::{Options, kind::Router};
 /// use std::sync::Arc;
 ///
 /// let executor = Arc::new(smol::Executor::new());

@@ -10,7 +10,7 @@
 //! spawned task instead of the future of `block_on`, because tokio wakes a spawned task at a lower cost.
 //!
 //! ```
-//! use sansmq_tokio::{DealerSocket, RouterSocket};
+//! use sansmq::tokio::{DealerSocket, RouterSocket};
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -49,7 +49,6 @@ sansmq_runtime::socket_types! {
     methods: async_methods,
     example: (
         "tokio",
-        "sansmq_tokio",
         ".await",
         "",
         "# #[tokio::main(flavor = \"current_thread\")]\n# async fn main() -> Result<(), Box<dyn std::error::Error>> {",

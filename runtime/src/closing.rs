@@ -63,8 +63,13 @@ impl Context {
     /// Ends all sockets of this context in an orderly way, and returns the number of unsent messages of each socket. An
     /// async program calls this method before the end of its runtime:
     ///
-    /// ```ignore
+    /// ```
+    /// use sansmq::Context;
+    /// use std::time::Duration;
+    ///
+    /// # async fn end() {
     /// Context::global().close(Duration::from_secs(10)).await;
+    /// # }
     /// ```
     ///
     /// Each socket ends in this order:

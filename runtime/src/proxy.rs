@@ -40,8 +40,7 @@ use thiserror::Error;
 /// without `mandatory` has no such peer, is reported to the monitor of the sink.
 ///
 /// ```
-/// use sansmq_runtime::{Handle, Proxy, ProxyError, ProxyStatistics};
-/// use sansmq_proto::kind;
+/// use sansmq::{Handle, Proxy, ProxyError, ProxyStatistics, kind};
 ///
 /// async fn queue(clients: &Handle<kind::Router>, workers: &Handle<kind::Dealer>) -> Result<ProxyStatistics, ProxyError> {
 ///     Proxy::new(clients, workers).run().await

@@ -14,14 +14,14 @@ use std::time::{Duration, Instant, SystemTime};
 /// removing the file denies them. Existing connections are not closed.
 ///
 /// ```no_run
-/// use sansmq_os::keys::KeyFolder;
-/// use sansmq_proto::security::AllowList;
+/// use sansmq::AllowList;
+/// use sansmq::keys::KeyFolder;
 /// use std::time::Duration;
 ///
 /// let folder = KeyFolder::open("clients", Duration::from_secs(1))?;
 /// let rules = AllowList::new().curve_keys_known_by(move |key| folder.contains(key));
 /// # let _ = rules;
-/// # Ok::<(), sansmq_os::keys::ReadError>(())
+/// # Ok::<(), sansmq::keys::ReadError>(())
 /// ```
 #[doc(alias("configure_curve", "zcertstore"))]
 #[derive(Debug)]

@@ -11,8 +11,7 @@ use core::str::FromStr;
 /// The address that a socket binds or connects to. With the feature `serde`, it is serialized as its text.
 ///
 /// ```
-/// use sansmq_proto::Endpoint;
-/// use sansmq_proto::address::Host;
+/// use sansmq::{Endpoint, Host};
 ///
 /// let any: Endpoint = "tcp://*:5555".parse()?;
 /// assert_eq!(any, Endpoint::Tcp { host: Host::Any, port: 5555, source: None, resource: None });
@@ -20,7 +19,7 @@ use core::str::FromStr;
 ///
 /// let error = "localhost:5555".parse::<Endpoint>().unwrap_err();
 /// assert!(error.to_string().contains("write it like tcp://"));
-/// # Ok::<(), sansmq_proto::address::ParseEndpointError>(())
+/// # Ok::<(), sansmq::ParseEndpointError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
@@ -48,8 +47,7 @@ pub enum Endpoint {
 /// The name of a Unix domain socket in an [`Endpoint`].
 ///
 /// ```
-/// use sansmq_proto::Endpoint;
-/// use sansmq_proto::address::IpcName;
+/// use sansmq::{Endpoint, IpcName};
 ///
 /// let parse = |text: &str| text.parse::<Endpoint>().unwrap();
 /// assert_eq!(parse("ipc:///run/service"), Endpoint::Ipc(IpcName::Path("/run/service".into())));
@@ -107,7 +105,7 @@ impl Endpoint {
     /// `ToSocketAddrs`.
     ///
     /// ```
-    /// # use sansmq_proto::Endpoint;
+    /// # use sansmq::Endpoint;
     /// use std::net::ToSocketAddrs;
     ///
     /// let endpoint: Endpoint = "tcp://*:5555".parse()?;

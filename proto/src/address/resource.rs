@@ -12,13 +12,12 @@ use core::str::FromStr;
 /// A resource consists of non-empty names, separated by `/`, of letters, digits and `$-_@.&+`. Maximum 255 bytes in total.
 ///
 /// ```
-/// use sansmq_proto::Endpoint;
-/// use sansmq_proto::address::Resource;
+/// use sansmq::{Endpoint, Resource};
 ///
 /// let endpoint: Endpoint = "tcp://*:5555/system/names".parse()?;
 /// assert_eq!(endpoint.resource().map(Resource::as_str), Some("system/names"));
 /// assert!("system//names".parse::<Resource>().is_err());
-/// # Ok::<(), sansmq_proto::address::ParseEndpointError>(())
+/// # Ok::<(), sansmq::ParseEndpointError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Resource(String);

@@ -48,13 +48,13 @@ impl Endpoint {
     /// `addresses` are the addresses to which the caller has resolved the host of this endpoint.
     ///
     /// ```
-    /// # use sansmq_proto::Endpoint;
-    /// # use sansmq_proto::address::Route;
+    /// # use sansmq::Endpoint;
+    /// # use sansmq::proto::address::Route;
     /// let endpoint: Endpoint = "tcp://127.0.0.1:*;localhost:5555".parse()?;
     /// let [four, six] = ["127.0.0.1:5555".parse().unwrap(), "[::1]:5555".parse().unwrap()];
     /// let from = "127.0.0.1:0".parse().ok();
     /// assert_eq!(endpoint.routes([six, four]), [Route { from, to: four }]);
-    /// # Ok::<(), sansmq_proto::address::ParseEndpointError>(())
+    /// # Ok::<(), sansmq::ParseEndpointError>(())
     /// ```
     pub fn routes(&self, addresses: impl IntoIterator<Item = SocketAddr>) -> Vec<Route> {
         let route = |to| match self.source() {

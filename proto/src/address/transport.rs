@@ -59,15 +59,13 @@ pub enum KeepaliveConfig {
 ///
 /// ```
 /// use core::time::Duration;
-/// use sansmq_proto::address::Keepalive;
-/// use sansmq_proto::Options;
-/// use sansmq_proto::kind::Dealer;
+/// use sansmq::{Keepalive, Options, kind::Dealer};
 ///
 /// let second = Duration::from_secs(1);
 /// let keepalive = Keepalive::new().idle(60 * second)?.interval(10 * second)?.count(3)?;
 /// let options = Options::<Dealer>::new().keepalive(keepalive);
 /// # let _ = options;
-/// # Ok::<(), sansmq_proto::address::OutOfRange>(())
+/// # Ok::<(), sansmq::OutOfRange>(())
 /// ```
 #[doc(alias("ZMQ_TCP_KEEPALIVE", "TCP_KEEPALIVE"))]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -79,8 +79,8 @@ use read_buffers::ReadBuffers;
 /// the calls in a suitable order, over any non-blocking stream.
 ///
 /// ```
-/// use sansmq_proto::{Connection, Instant, Message, SocketType, SystemEntropy};
-/// use sansmq_proto::connection::{ConnectionConfig, Link};
+/// use sansmq::proto::connection::{ConnectionConfig, Link};
+/// use sansmq::proto::{Connection, Instant, Message, SocketType, SystemEntropy};
 /// use bytes::Buf;
 ///
 /// let now = Instant::ORIGIN;

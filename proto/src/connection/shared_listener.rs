@@ -53,7 +53,7 @@ impl Connection {
     /// if the peer waits for a socket, and if so, attaches the connection:
     ///
     /// ```
-    /// # use sansmq_proto::{ConnectionError, Endpoint, Instant, ListenerId, PipeId, SessionBuffers, Session, Socket, Stream, Turn};
+    /// # use sansmq::proto::{ConnectionError, Endpoint, Instant, ListenerId, PipeId, Session, SessionBuffers, Socket, Stream, Turn};
     /// # use std::collections::BTreeMap;
     /// /// Sockets by the resource that they are bound to, all on one port.
     /// type Services = BTreeMap<Option<String>, (Socket, ListenerId)>;

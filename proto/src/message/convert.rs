@@ -10,7 +10,7 @@ use thiserror::Error;
 /// Error of the conversion of a [`Message`] into an array: the message has another number of frames than the array.
 ///
 /// ```
-/// use sansmq_proto::Message;
+/// use sansmq::Message;
 ///
 /// let error = Message::from(["client", "body"]).into_array::<3>().unwrap_err();
 /// assert_eq!(error.to_string(), "the message has 2 frames, but 3 were expected");

@@ -14,8 +14,7 @@ use alloc::vec::Vec;
 /// A broker forwards requests and routes the replies by the envelope:
 ///
 /// ```
-/// use sansmq_proto::message::Envelope;
-/// use sansmq_proto::Message;
+/// use sansmq::{Envelope, Message};
 ///
 /// let request = Message::from(["client-7", "", "work, please"]);
 /// let (envelope, body) = Envelope::parse(request).expect("a request has a delimiter");

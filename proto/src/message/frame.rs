@@ -23,7 +23,7 @@ use core::ops::Deref;
 /// copies: [`copy_from_slice`](Self::copy_from_slice).
 ///
 /// ```
-/// use sansmq_proto::Frame;
+/// use sansmq::Frame;
 ///
 /// let frame = Frame::from("hello");
 /// assert_eq!(frame, b"hello");
@@ -53,7 +53,7 @@ use core::ops::Deref;
 /// With the feature `serde`, a frame is serialized as bytes, or as an array of numbers in a format without bytes, such as JSON.
 ///
 /// ```
-/// use sansmq_proto::Frame;
+/// use sansmq::Frame;
 /// use std::borrow::Cow;
 ///
 /// let name = String::from("sensor 7");

@@ -20,7 +20,7 @@ use core::hash::{Hash, Hasher};
 /// One or more frames, which are sent and received together or not at all (RFC 37, "Framing").
 ///
 /// ```
-/// use sansmq_proto::Message;
+/// use sansmq::Message;
 ///
 /// let plain = Message::from("Hello ROUTER");
 /// assert_eq!(plain.body(), "Hello ROUTER");
@@ -28,7 +28,7 @@ use core::hash::{Hash, Hasher};
 /// let meta_and_body = Message::from(["META:userid=1234", "Hello World"]);
 /// let [meta, body] = meta_and_body.into_array()?;
 /// assert_eq!((meta.to_text(), body.to_text()), ("META:userid=1234".into(), "Hello World".into()));
-/// # Ok::<(), sansmq_proto::message::FrameCountError>(())
+/// # Ok::<(), sansmq::FrameCountError>(())
 /// ```
 ///
 /// # Conversions
@@ -59,7 +59,7 @@ use core::hash::{Hash, Hasher};
 /// With the feature `serde`, a message is serialized as a sequence of its frames.
 ///
 /// ```
-/// use sansmq_proto::{Frame, Message};
+/// use sansmq::{Frame, Message};
 ///
 /// let message = Message::from(("client-7", "", vec![1, 2, 3]));
 /// assert_eq!(message, Message::from(vec![Frame::from("client-7"), Frame::EMPTY, Frame::from(&[1, 2, 3])]));
@@ -71,7 +71,7 @@ use core::hash::{Hash, Hasher};
 ///
 /// let [client, _, body]: [Vec<u8>; 3] = message.try_into()?;
 /// assert_eq!((client, body), (b"client-7".to_vec(), vec![1, 2, 3]));
-/// # Ok::<(), sansmq_proto::message::FrameCountError>(())
+/// # Ok::<(), sansmq::FrameCountError>(())
 /// ```
 #[doc(alias("zmq_msg_t", "zmsg_t", "ZMQ_SNDMORE", "SNDMORE", "ZMQ_RCVMORE", "RCVMORE", "ZMQ_MORE", "MORE"))]
 #[doc(alias("zmq_msg_more", "multipart"))]
@@ -203,7 +203,7 @@ impl Message {
     /// messages share counts for each of them.
     ///
     /// ```
-    /// use sansmq_proto::Message;
+    /// use sansmq::Message;
     ///
     /// assert_eq!(Message::from("inline").held_bytes(), 72);
     /// assert_eq!(Message::from(vec![7; 1000]).held_bytes(), 72 + 1000);

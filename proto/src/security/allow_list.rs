@@ -22,9 +22,7 @@ use {alloc::string::ToString, alloc::sync::Arc};
 ///
 /// ```
 /// # #[cfg(feature = "plain")] {
-/// use sansmq_proto::Options;
-/// use sansmq_proto::security::{AllowList, Security};
-/// use sansmq_proto::kind::Rep;
+/// use sansmq::{AllowList, Options, Security, kind::Rep};
 ///
 /// let rules = AllowList::new().allow("127.0.0.1".parse()?).plain_user("ann", "secret");
 /// let options = Options::<Rep>::new().security(Security::PlainServer).authenticator(rules);

@@ -222,7 +222,7 @@ impl Authenticator {
     /// must not block.
     ///
     /// ```
-    /// use sansmq_proto::security::{AuthReply, Authenticator};
+    /// use sansmq::{AuthReply, Authenticator};
     ///
     /// let local = Authenticator::new(|request| {
     ///     if request.address == "127.0.0.1" { AuthReply::accept() } else { AuthReply::reject() }

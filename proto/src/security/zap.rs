@@ -9,8 +9,7 @@
 //! A REP socket receives a request and sends the reply that this function returns:
 //!
 //! ```
-//! use sansmq_proto::Message;
-//! use sansmq_proto::security::{AuthReply, zap};
+//! use sansmq::{AuthReply, Message, zap};
 //!
 //! fn answer(message: &Message) -> Message {
 //!     match zap::Request::read(message) {
@@ -28,9 +27,7 @@
 //! A ROUTER socket receives requests with an envelope. Remove the envelope, and prepend it to the reply:
 //!
 //! ```
-//! use sansmq_proto::security::{AuthReply, zap};
-//! use sansmq_proto::message::Envelope;
-//! use sansmq_proto::Message;
+//! use sansmq::{AuthReply, Envelope, Message, zap};
 //!
 //! let message = Message::from(["routing id", "", "1.0", "17", "global", "127.0.0.1", "", "NULL"]);
 //! let (envelope, request) = Envelope::parse(message).expect("the message has a delimiter");

@@ -37,7 +37,7 @@ impl Interest {
     /// poller, because most pollers report a hang-up even without any flag.
     ///
     /// ```
-    /// # use sansmq_proto::Interest;
+    /// # use sansmq::proto::Interest;
     /// const POLLIN: i16 = 1;
     /// const POLLOUT: i16 = 4;
     /// assert_eq!(Interest { readable: true, writable: true }.flags(POLLIN, POLLOUT), Some(POLLIN | POLLOUT));

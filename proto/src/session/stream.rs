@@ -14,7 +14,7 @@ use thiserror::Error;
 /// end of a pipe in memory:
 ///
 /// ```
-/// use sansmq_proto::{Buf, NetworkError, Outbox, Stream, StreamError};
+/// use sansmq::proto::{Buf, NetworkError, Outbox, Stream, StreamError};
 /// use std::collections::VecDeque;
 /// use std::sync::{Arc, Mutex};
 ///

@@ -23,8 +23,8 @@ use core::time::Duration;
 /// Sockets of a runtime have `add_metrics`, as in `socket.add_metrics("jobs", &mut metrics)`. Without a runtime:
 ///
 /// ```
-/// use sansmq_proto::socket::Metrics;
-/// use sansmq_proto::{Options, Socket, SystemEntropy, kind};
+/// use sansmq::proto::socket::Metrics;
+/// use sansmq::proto::{Options, Socket, SystemEntropy, kind};
 ///
 /// let socket = Socket::new(Options::<kind::Push>::new(), SystemEntropy);
 /// let mut metrics = Metrics::new();

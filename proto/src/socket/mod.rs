@@ -81,8 +81,8 @@ use wait::Waits;
 /// Two sockets in one thread, without any IO:
 ///
 /// ```
-/// use sansmq_proto::{Action, Buf, Instant, Options, Socket, SystemEntropy, kind};
-/// use sansmq_proto::connection::Link;
+/// use sansmq::proto::connection::Link;
+/// use sansmq::proto::{Action, Buf, Instant, Options, Socket, SystemEntropy, kind};
 ///
 /// let now = Instant::ORIGIN;
 /// let mut router = Socket::new(Options::<kind::Router>::new(), SystemEntropy);

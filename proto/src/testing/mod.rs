@@ -2,7 +2,7 @@
 //! split, delay and block bytes, and that break. A seed determines all random values.
 //!
 //! ```
-//! use sansmq_proto::{Options, kind, testing::Net};
+//! use sansmq::proto::{Options, kind, testing::Net};
 //!
 //! let mut net = Net::seeded(7).chunks(1..=9); // each read and write moves 1 to 9 bytes at most
 //! let push = net.socket(Options::<kind::Push>::new());

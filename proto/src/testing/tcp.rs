@@ -26,8 +26,8 @@ use core::time::Duration;
 ///
 /// ```
 /// use core::time::Duration;
-/// use sansmq_proto::{Instant, StreamError};
-/// use sansmq_proto::testing::{LinkLimits, Side, Tcp, WriteLimits};
+/// use sansmq::proto::testing::{LinkLimits, Side, Tcp, WriteLimits};
+/// use sansmq::proto::{Instant, StreamError};
 ///
 /// let (now, later) = (Instant::ORIGIN, Instant::from_nanos(7));
 /// let mut tcp = Tcp::new(LinkLimits::default());

@@ -4,10 +4,8 @@
 #[doc(hidden)]
 #[macro_export]
 macro_rules! socket_example {
-    ($kind:ident ($module:literal, $krate:literal, $wait:literal, $limit:literal, $open:literal, $close:literal)) => {
+    ($kind:ident ($module:literal, $wait:literal, $limit:literal, $open:literal, $close:literal)) => {
         concat!(
-            // The page of the facade shows the example too, but the facade is not a dependency of the runtime.
-            "# mod sansmq { pub use ", $krate, " as ", $module, "; }\n",
             "use sansmq::", $module, "::", $crate::socket_example!(@types $kind), ";\n\n",
             $open, "\n",
             $crate::socket_example!(@code $kind $wait $limit),

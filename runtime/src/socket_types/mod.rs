@@ -13,9 +13,8 @@ mod methods;
 /// - `runtime`: the type of the argument of `Socket::on`.
 /// - `methods`: the name of a macro with the methods that wait or block. For async runtimes, this is
 ///   [`async_methods!`](crate::async_methods!).
-/// - `example`: the texts in which the examples of this runtime differ: the module of the runtime in the facade and the
-///   name of its crate, the text behind a call that waits, the last argument of `wait_subscribed`, and the lines before
-///   and after the code.
+/// - `example`: the texts in which the examples of this runtime differ: the module of the runtime in the facade,
+///   the text behind a call that waits, the last argument of `wait_subscribed`, and the lines before and after the code.
 ///
 /// ```text
 /// /// Socket on my runtime.
@@ -24,7 +23,7 @@ mod methods;
 /// socket_types! {
 ///     runtime: MyRuntime,
 ///     methods: async_methods,
-///     example: ("mine", "sansmq_mine", ".await", "", "# my_runtime::block_on(async {", "# Ok(()) });"),
+///     example: ("mine", ".await", "", "# my_runtime::block_on(async {", "# Ok(()) });"),
 /// }
 /// ```
 #[macro_export]

@@ -64,13 +64,13 @@ pub enum CertificateError {
 /// A public key, optionally its secret key, and metadata about the owner of the key.
 ///
 /// ```
-/// use sansmq_proto::security::curve::{Certificate, KeyPair};
+/// use sansmq::curve::{Certificate, KeyPair};
 ///
 /// let certificate = Certificate::from(KeyPair::random()).with_metadata("name", "Frontend")?;
 /// let parsed: Certificate = certificate.public_text().parse()?;
 /// assert_eq!(parsed.public(), certificate.public());
 /// assert_eq!(parsed.metadata().collect::<Vec<_>>(), [("name", "Frontend")]);
-/// # Ok::<(), sansmq_proto::security::curve::CertificateError>(())
+/// # Ok::<(), sansmq::curve::CertificateError>(())
 /// ```
 #[doc(alias = "zcert")]
 #[derive(Clone, Debug, PartialEq, Eq)]

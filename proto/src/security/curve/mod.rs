@@ -1,13 +1,13 @@
 //! The CURVE mechanism (RFC 25 and 26): keys, certificates, the handshake, and the encryption of the traffic.
 //!
 //! ```
-//! use sansmq_proto::security::curve::{KeyPair, PublicKey};
+//! use sansmq::curve::{KeyPair, PublicKey};
 //!
 //! let server = KeyPair::random();
 //! // Clients need the public key of the server, which is written as 40 characters of Z85.
 //! let parsed: PublicKey = server.public().to_string().parse()?;
 //! assert_eq!(parsed, *server.public());
-//! # Ok::<(), sansmq_proto::security::curve::KeyError>(())
+//! # Ok::<(), sansmq::curve::KeyError>(())
 //! ```
 //!
 //! The cryptographic primitives are those of other crates:

@@ -2,7 +2,7 @@
 //! command lines and in files.
 //!
 //! ```
-//! use sansmq_proto::security::curve::z85;
+//! use sansmq::curve::z85;
 //!
 //! let bytes = [0x86, 0x4f, 0xd2, 0x6f, 0xb5, 0x59, 0xf7, 0x5b];
 //! assert_eq!(z85::encode(&bytes)?, "HelloWorld");

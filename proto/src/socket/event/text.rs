@@ -10,12 +10,12 @@ use core::time::Duration;
 /// attempt. An event that reports an error has the text of this error.
 ///
 /// ```
-/// use sansmq_proto::{Event, NetworkError};
+/// use sansmq::{Event, NetworkError};
 ///
 /// let event = Event::ListenFailed { endpoint: "tcp://*:80".try_into()?, error: NetworkError::AddressInUse };
 /// let text = event.to_string();
 /// assert!(text.starts_with("cannot listen at tcp://*:80: the address is already in use"), "{text}");
-/// # Ok::<(), sansmq_proto::address::ParseEndpointError>(())
+/// # Ok::<(), sansmq::ParseEndpointError>(())
 /// ```
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

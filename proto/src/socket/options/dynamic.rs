@@ -383,8 +383,7 @@ impl<T: Kind> Options<T> {
     /// Sets an option that is known only at run time.
     ///
     /// ```
-    /// use sansmq_proto::socket::{OptionsError, SocketOption};
-    /// use sansmq_proto::{Options, SocketType};
+    /// use sansmq::{Options, OptionsError, SocketOption, SocketType};
     ///
     /// let options = Options::of(SocketType::Dealer).set(SocketOption::SendHwm(10))?;
     /// let error = options.set(SocketOption::Mandatory(true)).unwrap_err();

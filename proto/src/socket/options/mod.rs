@@ -50,7 +50,7 @@ use core::time::Duration;
 ///
 /// ```
 /// use core::time::Duration;
-/// use sansmq_proto::{Options, kind::Dealer};
+/// use sansmq::{Options, kind::Dealer};
 ///
 /// let options = Options::<Dealer>::new()
 ///     .linger(Duration::from_secs(1))
@@ -58,7 +58,7 @@ use core::time::Duration;
 ///     .heartbeat(Duration::from_secs(2))
 ///     .routing_id("worker 1")?;
 /// # let _ = options;
-/// # Ok::<(), sansmq_proto::socket::OptionsError>(())
+/// # Ok::<(), sansmq::OptionsError>(())
 /// ```
 ///
 /// Options with values that may be invalid return a `Result`: names, routing ids, addresses, and a few with a range, of the

@@ -58,9 +58,7 @@ impl<T: Kind> Options<T> {
     ///
     /// ```
     /// # #[cfg(feature = "plain")] {
-    /// use sansmq_proto::security::{AuthCredentials, AuthReply, Security};
-    /// use sansmq_proto::Options;
-    /// use sansmq_proto::kind::Rep;
+    /// use sansmq::{AuthCredentials, AuthReply, Options, Security, kind::Rep};
     ///
     /// let options = Options::<Rep>::new().security(Security::PlainServer).authenticate(|request| {
     ///     match &request.credentials {
