@@ -1,6 +1,11 @@
 // The examples in README.md use these two runtimes.
 #![cfg_attr(all(feature = "tokio", feature = "mio"), doc = include_str!("../README.md"))]
 #![cfg_attr(not(all(feature = "tokio", feature = "mio")), doc = "ZeroMQ for Rust with a sans-IO core. See README.md.")]
+// Shows on the page of each item the feature that it needs. docs.rs sets the flag.
+#![cfg_attr(docsrs, feature(doc_cfg))]
+// The facade always enables the feature `std` of `sansmq-proto`, so users of the facade do not select it.
+#![cfg_attr(docsrs, doc(auto_cfg(hide(feature = "std"))))]
+#![cfg_attr(docsrs, expect(unexpected_cfgs, reason = "`std` is a feature of another package"))]
 
 mod error;
 pub mod guide;

@@ -5,6 +5,9 @@
 //! No call blocks, except those of `keys`. The crate is independent of runtimes and event loops, and returns non-blocking types of
 //! `std`. On systems without Unix domain sockets, runtimes return [`NetworkError::Unsupported`] for `ipc` endpoints.
 
+// Shows on the page of each item the feature that it needs. docs.rs sets the flag.
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 #[cfg(all(unix, feature = "runtime"))]
 mod interface;
 #[cfg(unix)]

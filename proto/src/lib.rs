@@ -59,6 +59,8 @@
 //! - `testing`: the simulated network `testing::Net`.
 //! - `meter`: counts and bounds the work of each call. For tests and fuzzing only, because it slows every call down.
 
+// Shows on the page of each item the feature that it needs. docs.rs sets the flag.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 // Only unit tests use `std` unconditionally.
 #![cfg_attr(not(test), no_std)]
 // Each match in this crate must handle a new variant explicitly.

@@ -29,6 +29,9 @@
 //! # }
 //! ```
 
+// Shows on the page of each item the feature that it needs. docs.rs sets the flag.
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 mod net;
 
 use sansmq_proto::kind::Any;

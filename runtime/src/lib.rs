@@ -28,6 +28,8 @@
 //! `Socket::supports`, `contains`, `failing_dials`, `is_accept_paused` and `abort`; `Connection::set_remote_address`;
 //! `SocketType::can_send`, `can_receive`, `must_reply` and `can_handle_zap`; and `EventQueue`.
 
+// Shows on the page of each item the feature that it needs. docs.rs sets the flag.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 // A new variant requires a decision at each match in this crate.
 #![warn(clippy::wildcard_enum_match_arm)]
 
