@@ -45,6 +45,38 @@ fn options_state_when_they_fail() {
     }
 }
 
+/// Table of options in the guide for users of libzmq. Three columns are readable on a phone.
+#[test]
+fn guide_lists_each_option_with_its_names_and_default() {
+    let guide = read("src/guide/migrating_from_libzmq.md");
+    let (_, options) = guide.split_once("\n# Options\n").unwrap();
+    let (options, _) = options.split_once("\n# ").unwrap();
+    let rows = options.lines().filter_map(|line| line.strip_prefix("| ")?.strip_suffix('|'));
+    let rows = rows.map(|row| row.split(" | ").map(str::trim).collect::<Vec<_>>()).collect::<Vec<_>>();
+    let (kinds, mut wrong) = (kinds(), Vec::new());
+    wrong.extend(rows.iter().filter(|row| row.len() != 3).map(|row| format!("not three columns: {row:?}")));
+    for setter in setters().iter().filter(|setter| setter.name != "zap_handler") {
+        let link = format!("(crate::Options::{})", setter.name);
+        let Some(row) = rows.iter().find(|row| row.len() == 3 && row[1].contains(&link)) else {
+            wrong.push(format!("no row links to `{}`", setter.name));
+            continue;
+        };
+        let (default, libzmq) = setter.defaults();
+        // Names with the same start are shortened: "`HEARTBEAT_IVL`, `_TTL`".
+        let in_cell = |name: &str| row[0].split('`').any(|part| !part.is_empty() && name.ends_with(part));
+        wrong.extend(libzmq.iter().filter(|name| !in_cell(name)).map(|name| format!("no `{name}` in {row:?}")));
+        // The first word is a number, or a word such as "off".
+        let default = default.split([',', ';', ' ']).next();
+        let types = setter.types(&kinds);
+        let types = types.split(", ").filter(|name| kinds.iter().any(|kind| kind.name.eq_ignore_ascii_case(name)));
+        let words = row[2].split(|char: char| !char.is_alphanumeric()).collect::<Vec<_>>();
+        let default = default.filter(|word| !row[2].contains(word));
+        let missing = default.into_iter().chain(types.filter(|name| !words.contains(name)));
+        wrong.extend(missing.map(|word| format!("no {word:?} in {row:?}")));
+    }
+    assert!(rows.len() > 50 && wrong.is_empty(), "{} rows:\n{}", rows.len(), wrong.join("\n"));
+}
+
 /// Lists of the options in the documentation of the markers in `kind.rs`: one list per trait or marker.
 #[test]
 fn kinds_list_each_of_their_options() {
@@ -172,8 +204,8 @@ impl Setter {
         is_setter.then_some(Self { name, group, bound, doc, signature })
     }
 
-    /// Returns the row of the table for this option.
-    fn row(&self, kinds: &[Marker]) -> String {
+    /// Returns the default of this option, and its names in libzmq without `ZMQ_`.
+    fn defaults(&self) -> (String, Vec<&str>) {
         let statement = self.doc.split("\n\n").find_map(|paragraph| paragraph.strip_prefix("Default: "));
         let (default, libzmq) = statement.and_then(|text| text.split_once(". libzmq: ")).unwrap_or_else(|| {
             panic!(
@@ -182,9 +214,14 @@ impl Setter {
             )
         });
         let names = libzmq.split("`ZMQ_").skip(1).filter_map(|text| text.split_once('`'));
-        let names = names.map(|(name, _)| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+        (default.replace('\n', " ").replace(['[', ']'], ""), names.map(|(name, _)| name).collect())
+    }
+
+    /// Returns the row of the table for this option.
+    fn row(&self, kinds: &[Marker]) -> String {
+        let (default, names) = self.defaults();
+        let names = names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
         let colon = if names.is_empty() { "" } else { ": " };
-        let default = default.replace('\n', " ").replace(['[', ']'], "");
         format!("| [`{0}`](Self::{0}){colon}{names} | {default} | {1} |", self.name, self.types(kinds))
     }
 
