@@ -343,7 +343,8 @@ macro_rules! blocking_methods {
             self.0.erase()
         }
 
-        /// Returns the handle of this socket, for `async` code on any runtime.
+        /// Returns the handle of this socket, for `async` code on any runtime. `AsRef` does the same, and `From` converts the
+        /// handle back.
         pub const fn handle(&self) -> &runtime::Handle<proto::kind::$kind> {
             self.0.handle()
         }

@@ -11,8 +11,8 @@ impl<T: Kind> Socket<T> {
         self.handle().options()
     }
 
-    /// Changes the options of the socket, all or none of them; see
-    /// [`Handle::set_options`](sansmq_runtime::Handle::set_options).
+    /// Changes the options of the socket, all or none of them. The table at
+    /// [`Handle::set_options`](sansmq_runtime::Handle::set_options) has the moment from which each option counts.
     ///
     /// # Errors
     /// [`SetOptionsError`].

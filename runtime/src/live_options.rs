@@ -19,13 +19,12 @@ impl<T: Kind> Handle<T> {
         self.shared().with(|state| state.socket.options()).expect("the kind of a handle is that of its socket")
     }
 
-    /// Changes the options of the socket (`zmq_setsockopt`), all or none of them. The table at [`Socket::set_options`] has the
-    /// moment from which each option counts: at once, for later connections, or only before the first `bind` or `connect`.
+    /// Changes the options of the socket (`zmq_setsockopt`), all or none of them. The moment from which an option counts:
+    ///
+    #[doc = sansmq_proto::set_options_table!()]
     ///
     /// # Errors
     /// [`SetOptionsError`]: an option cannot change any more, or the socket is closed.
-    ///
-    /// [`Socket::set_options`]: sansmq_proto::Socket::set_options
     #[doc(alias("zmq_setsockopt", "setsockopt"))]
     pub fn set_options(&self, options: Options<T>) -> Result<(), SetOptionsError> {
         self.shared().with(|state| state.socket.set_options(options))

@@ -38,6 +38,30 @@ pub enum SetOptionsError {
     Closed,
 }
 
+/// Expands to the table of the moments from which a changed option counts, for the pages of all `set_options`.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! set_options_table {
+    () => {
+        "| options | change |\n\
+         |---|---|\n\
+         | `linger`, `send_hwm`, `recv_hwm`, `send_hwm_bytes`, `recv_hwm_bytes`, `max_send_size`, `fail_unreachable`, `immediate`, `mandatory`, `handover`, `relaxed`, `notify_connect`, `notify_disconnect`, `disconnect_message`, `hiccup_message`, `slow_subscriber`, `max_subscriptions`, `max_subscription_size`, `invert_matching`, `verbose`, `verboser`, `manual`, `manual_last_value`, `max_peers`, `max_handshakes`, `max_handshake_rate`, and `only_first_subscribe` of an XSUB | at once, for present connections and queues too |\n\
+         | `reconnect`, `no_reconnect`, `reconnect_refused`, `reconnect_stop`, `connect_timeout`, `socks_proxy` | from the next dial or failure |\n\
+         | `routing_id`, `heartbeat`, `handshake_timeout`, `max_message_size`, `max_frames`, `metadata`, `allow_legacy_zmtp`, `hello_message`, `welcome_message`, `probe_router`, `notify`, and `only_first_subscribe` of an XPUB | for connections that are made afterwards |\n\
+         | options of the operating system, such as `keepalive` | for later calls of `bind`, and for connections that are dialled afterwards |\n\
+         | `security`, `authenticator`, `any_key`, `zap_domain`, `zap_handler`, `auth_timeout`, `conflate`, `correlate`, `max_handshake_bytes` | before the first call of `bind` or `connect` only |\n\
+         \n\
+         A lower high-water mark drops nothing: a longer queue is full until it has become shorter. A lower `max_peers`\n\
+         closes no connection. `linger` counts for calls of `close` and `disconnect` afterwards. While the memory limit of a\n\
+         context is exceeded, the marks in bytes stay lower than these.\n\
+         \n\
+         When `manual` is turned on, the present subscriptions stay in effect until the application ends them. When it is turned\n\
+         off, all that the peers have requested is in effect, and nothing else. `only_first_subscribe` of an XPUB counts at once\n\
+         when it is turned off. At a port that several sockets share, connections that belong to no socket yet have the limits\n\
+         that the first socket had when it opened the port.\n"
+    };
+}
+
 impl Socket {
     /// Returns the options of this socket, as they are now. To change some of them, pass the changed options to
     /// [`set_options`](Self::set_options). Returns `None` if `T` is the marker of another socket type; with
@@ -50,22 +74,7 @@ impl Socket {
 
     /// Changes the options of this socket (`zmq_setsockopt`), all or none of them.
     ///
-    /// | options | change |
-    /// |---|---|
-    /// | `linger`, `send_hwm`, `recv_hwm`, `send_hwm_bytes`, `recv_hwm_bytes`, `max_send_size`, `fail_unreachable`, `immediate`, `mandatory`, `handover`, `relaxed`, `notify_connect`, `notify_disconnect`, `disconnect_message`, `hiccup_message`, `slow_subscriber`, `max_subscriptions`, `max_subscription_size`, `invert_matching`, `verbose`, `verboser`, `manual`, `manual_last_value`, `max_peers`, `max_handshakes`, `max_handshake_rate`, and `only_first_subscribe` of an XSUB | at once, for present connections and queues too |
-    /// | `reconnect`, `no_reconnect`, `reconnect_refused`, `reconnect_stop`, `connect_timeout`, `socks_proxy` | from the next dial or failure |
-    /// | `routing_id`, `heartbeat`, `handshake_timeout`, `max_message_size`, `max_frames`, `metadata`, `allow_legacy_zmtp`, `hello_message`, `welcome_message`, `probe_router`, `notify`, and `only_first_subscribe` of an XPUB | for connections that are made afterwards |
-    /// | options of the operating system, such as `keepalive` | for later calls of `bind`, and for connections that are dialled afterwards |
-    /// | `security`, `authenticator`, `any_key`, `zap_domain`, `zap_handler`, `auth_timeout`, `conflate`, `correlate`, `max_handshake_bytes` | before the first call of `bind` or `connect` only |
-    ///
-    /// A lower high-water mark drops nothing: a longer queue is full until it has become shorter. A lower `max_peers`
-    /// closes no connection. `linger` counts for calls of `close` and `disconnect` afterwards. While the memory limit of a
-    /// context is exceeded, the marks in bytes stay lower than these.
-    ///
-    /// When `manual` is turned on, the present subscriptions stay in effect until the application ends them. When it is turned
-    /// off, all that the peers have requested is in effect, and nothing else. `only_first_subscribe` of an XPUB counts at once
-    /// when it is turned off. At a port that several sockets share, connections that belong to no socket yet have the limits
-    /// that the first socket had when it opened the port.
+    #[doc = crate::set_options_table!()]
     ///
     /// # Errors
     /// [`SetOptionsError`].

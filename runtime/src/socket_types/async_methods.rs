@@ -273,7 +273,8 @@ macro_rules! async_methods {
             self.0.erase()
         }
 
-        /// Returns the handle of this socket. Its type does not depend on the runtime.
+        /// Returns the handle of this socket. Its type does not depend on the runtime. `From` converts the handle back, and
+        /// `AsRef` borrows it.
         pub fn into_handle(self) -> $crate::Handle<$crate::proto::kind::$kind> {
             self.0.into_handle()
         }

@@ -172,7 +172,7 @@ macro_rules! socket_methods {
 
         /// Changes the options of the socket, all or none of them. Marks, linger and most switches change at once, heartbeats
         /// and the routing id for later connections, security only before the first `bind` or `connect`: the table at
-        /// [`Socket::set_options`](sansmq_runtime::proto::Socket::set_options) has them all.
+        /// [`Handle::set_options`](sansmq_runtime::Handle::set_options) has the moment from which each option counts.
         ///
         /// # Errors
         /// [`SetOptionsError`](sansmq_runtime::proto::socket::SetOptionsError): an option cannot change any more, or the socket

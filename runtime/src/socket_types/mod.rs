@@ -189,12 +189,16 @@ macro_rules! socket_types {
             }
         }
 
+        // Hidden, because the page of `Handle` would list the conversions of twenty types on three runtimes. The
+        // documentation above and that of the method for the other direction name them.
+        #[doc(hidden)]
         impl From<$crate::Handle<$crate::proto::kind::$kind>> for $name {
             fn from(handle: $crate::Handle<$crate::proto::kind::$kind>) -> Self {
                 Self(handle.into())
             }
         }
 
+        #[doc(hidden)]
         impl AsRef<$crate::Handle<$crate::proto::kind::$kind>> for $name {
             fn as_ref(&self) -> &$crate::Handle<$crate::proto::kind::$kind> {
                 self.0.as_ref()
