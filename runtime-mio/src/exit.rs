@@ -38,7 +38,9 @@ impl Drop for ExitWait {
 
 /// Closes all sockets of a context, and blocks until they are closed and their addresses are free (`zmq_ctx_term`). Queued
 /// messages are sent for as long as the option `linger` of their socket allows, and for at most `limit` in all. Returns the
-/// number of unsent messages of each socket. Signals do not interrupt the call, so its limit counts. See [`Context::close`].
+/// number of unsent messages of each socket. Signals do not interrupt the call, so its limit counts. Threads that wait on
+/// the [events](crate::Events) of a socket receive [`Closed`](sansmq_proto::Event::Closed) as the last event. See
+/// [`Context::close`].
 ///
 /// Needed only to end the sockets while others use them, or to learn what was not sent: the drop of the last blocking socket
 /// of a context waits too. The event loops of the sockets must run in other threads, and not in a parent process

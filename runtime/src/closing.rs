@@ -80,6 +80,8 @@ impl Context {
     /// 3. The queued messages are sent, for as long as the option [`linger`](sansmq_proto::Options::linger) of the
     ///    socket allows, and for at most `limit` in all. Peers that are not connected yet are still dialled for this.
     /// 4. The connections are closed. Messages that are left are dropped, and counted in the result.
+    /// 5. Monitors emit the events of this end, [`Event::Closed`](sansmq_proto::Event::Closed) as the last. A task that waits on a
+    ///    [`Monitor`](crate::Monitor) receives them, and then `None`; `close` does not wait for such tasks.
     ///
     /// Includes sockets that were dropped before and are closing in the background. When the future is ready, all
     /// addresses of the sockets are free. The runtimes of the sockets must run until then. The context, also the

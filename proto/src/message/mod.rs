@@ -47,14 +47,20 @@ use core::hash::{Hash, Hasher};
 /// A message has at least one frame. So an empty array does not compile, and an empty vector or iterator becomes one empty frame;
 /// [`from_frames`](Self::from_frames) returns `None` instead.
 ///
+/// # Take apart
+///
+/// `U` stands for a type into which a `Frame` converts: `Vec<u8>`, `Box<[u8]>`, [`Bytes`].
+///
 /// | to | by |
 /// |---|---|
-/// | `[Frame; N]` | [`into_array`](Self::into_array), which fails if the message does not have `N` frames |
-/// | `[U; N]`, where a `Frame` converts into `U`: `Vec<u8>`, `Box<[u8]>`, [`Bytes`] | `try_into`, which fails in the same case |
+/// | the last frame, the first, the one at `index` | [`body`](Self::body), [`head`](Self::head), [`get`](Self::get) |
+/// | three variables, as of a tuple | `let [id, empty, body] = message.into_array()?;` |
+/// | `[Frame; N]`, such as `[Frame; 3]` | [`into_array`](Self::into_array), which fails if the message does not have `N` frames |
+/// | `[U; N]`, such as `[Vec<u8>; 3]` | `try_into`, which fails in the same case |
 /// | `Vec<Frame>` | [`into_frames`](Self::into_frames), or `into` |
-/// | `Vec<U>`, where a `Frame` converts into `U` | `into` |
-/// | an iterator over `Frame` or `&Frame` | `into_iter`, [`iter`](Self::iter), a `for` loop |
+/// | `Vec<U>`, such as `Vec<Vec<u8>>` | `into` |
 /// | `&[Frame]` | [`frames`](Self::frames) |
+/// | an iterator over `Frame` or `&Frame` | `into_iter`, [`iter`](Self::iter), a `for` loop |
 ///
 /// With the feature `serde`, a message is serialized as a sequence of its frames.
 ///
@@ -136,7 +142,8 @@ impl Message {
         Self(Frames::many(frames))
     }
 
-    /// Returns the frames, at least one.
+    /// Returns the frames, at least one. [`into_frames`](Self::into_frames) and [`into_array`](Self::into_array) return the frames
+    /// by value, without copying them.
     #[inline]
     pub fn frames(&self) -> &[Frame] {
         match &self.0 {
@@ -263,7 +270,8 @@ impl Message {
         }
     }
 
-    /// Returns the frame at `index`, counted from zero, or `None` if the message has fewer frames.
+    /// Returns the frame at `index`, counted from zero, or `None` if the message has fewer frames. For all frames of a message
+    /// with a known number of frames, use [`into_array`](Self::into_array).
     pub fn get(&self, index: usize) -> Option<&Frame> {
         self.frames().get(index)
     }
@@ -283,6 +291,14 @@ impl Message {
     /// Converts the message into exactly `N` frames. `TryFrom` converts it into `N` values of another type, such as
     /// `Vec<u8>`.
     ///
+    /// ```
+    /// use sansmq::Message;
+    ///
+    /// let [topic, body] = Message::from(["topic", "body"]).into_array()?;
+    /// assert_eq!((topic, body), ("topic".into(), "body".into()));
+    /// # Ok::<(), sansmq::FrameCountError>(())
+    /// ```
+    ///
     /// # Errors
     /// [`FrameCountError`], with the unchanged message, if the message has another number of frames.
     pub fn into_array<const N: usize>(self) -> Result<[Frame; N], FrameCountError> {
@@ -290,7 +306,18 @@ impl Message {
             .map_err(|frames| FrameCountError { message: frames.into_iter().collect(), expected: N })
     }
 
-    /// Returns the frames as a vector, which is never empty.
+    /// Returns the frames as a vector, which is never empty. `into` also converts into a `Vec<Vec<u8>>` or a `Vec<Bytes>`; the
+    /// [list](Self#take-apart) has all conversions.
+    ///
+    /// ```
+    /// use sansmq::{Frame, Message};
+    ///
+    /// let message = Message::from(["topic", "body"]);
+    /// assert_eq!(message.get(1).unwrap(), "body");
+    /// assert_eq!(message.clone().into_frames(), [Frame::from("topic"), Frame::from("body")]);
+    /// let bytes: Vec<Vec<u8>> = message.into();
+    /// assert_eq!(bytes, [b"topic".to_vec(), b"body".to_vec()]);
+    /// ```
     pub fn into_frames(self) -> Vec<Frame> {
         match self.0 {
             Frames::One(frame) => vec![frame],

@@ -6,7 +6,7 @@ use super::{ANY, free_endpoint, yield_now};
 use core::pin::pin;
 use futures_util::future::{Either, join, select};
 use sansmq::kind::{Pull, Push, Rep};
-use sansmq::{Context, Options, RecvError, SendError, SocketType};
+use sansmq::{Context, Event, Options, RecvError, SendError, SocketType};
 use sansmq_tests::raw_peer::greeting_and_ready;
 use smol::io::AsyncReadExt;
 use std::time::Duration;
@@ -120,6 +120,28 @@ fn context_close_delivers_and_reports_each_socket() {
             }
             assert!(context.close(Duration::ZERO).await.sockets.is_empty());
         }
+    });
+}
+
+#[test]
+fn context_close_ends_monitors_after_the_event_closed() {
+    run(|| async {
+        let context = Context::new();
+        let pull = Socket::in_context(&context, Options::<Pull>::new());
+        pull.bind(ANY).await.unwrap();
+        let mut monitor = pull.monitor();
+        let waiting = spawn(async move {
+            let mut events = Vec::new();
+            while let Some(event) = monitor.next().await {
+                events.push(event);
+            }
+            events
+        });
+        yield_now().await;
+        context.close(Duration::from_secs(20)).await;
+        let events = waiting.await;
+        assert!(matches!(events[..], [Event::ListenerClosed { .. }, Event::Closed]), "{events:?}");
+        assert_eq!(pull.monitor().next().await, None);
     });
 }
 
