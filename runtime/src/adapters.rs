@@ -15,7 +15,6 @@ use sansmq_proto::{Event, Message, RecvError, SendError};
 use std::sync::Arc;
 
 /// Future of [`Handle::recv`]: receives the next message.
-#[doc(alias("ZMQ_RCVTIMEO", "RCVTIMEO", "set_rcvtimeo"))]
 #[must_use = "futures do nothing unless awaited"]
 pub struct Recv<'a>(pub(crate) TurnKey<&'a Arc<Shared>>);
 
@@ -29,7 +28,6 @@ impl Future for Recv<'_> {
 }
 
 /// Future of [`Handle::send`]: sends one message.
-#[doc(alias("ZMQ_SNDTIMEO", "SNDTIMEO", "set_sndtimeo"))]
 #[must_use = "futures do nothing unless awaited"]
 pub struct Send<'a> {
     pub(crate) key: TurnKey<&'a Arc<Shared>>,

@@ -259,12 +259,13 @@ impl<T: Kind> Handle<T> {
     /// high-water mark of every peer that could receive the message is reached. A socket type that drops messages for
     /// peers without room, such as PUB by default, does not wait.
     ///
-    /// Cancel-safe: if the future is dropped before it is ready, the message has not been sent.
+    /// Cancel-safe: if the future is dropped before it is ready, the message has not been sent. So a time-out of the runtime
+    /// around this future is the counterpart of `ZMQ_SNDTIMEO`.
     ///
     /// # Errors
     /// [`SendError`], which returns the message; never [`SendError::Full`].
     #[doc(alias("zmq_send", "zmq_msg_send", "zmq_sendmsg", "zmq_sendiov", "send_multipart", "send_string"))]
-    #[doc(alias = "zmsg_send")]
+    #[doc(alias("zmsg_send", "ZMQ_SNDTIMEO", "SNDTIMEO", "set_sndtimeo"))]
     pub fn send(&self, message: impl Into<Message>) -> Send<'_>
     where
         T: Sends,
@@ -347,12 +348,13 @@ impl<T: Kind> Handle<T> {
     /// Messages of one connection are received in the order in which they were sent. After a reconnect, messages that
     /// are still queued from the previous connection may alternate with messages of the new connection.
     ///
-    /// Cancel-safe: if the future is dropped before it is ready, no message has been removed from the queue.
+    /// Cancel-safe: if the future is dropped before it is ready, no message has been removed from the queue. So a time-out of
+    /// the runtime around this future is the counterpart of `ZMQ_RCVTIMEO`.
     ///
     /// # Errors
     /// [`RecvError`]; never [`RecvError::Empty`].
     #[doc(alias("zmq_recv", "zmq_msg_recv", "zmq_recvmsg", "zmq_recviov", "recv_multipart", "recv_string"))]
-    #[doc(alias = "zmsg_recv")]
+    #[doc(alias("zmsg_recv", "ZMQ_RCVTIMEO", "RCVTIMEO", "set_rcvtimeo"))]
     pub fn recv(&self) -> Recv<'_>
     where
         T: Receives,

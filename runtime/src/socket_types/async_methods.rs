@@ -69,7 +69,8 @@ macro_rules! async_methods {
         /// Sends a message. Waits while there is no peer, or while the high-water mark of every peer that could receive
         /// the message is reached. A type that drops messages for such peers, as PUB does by default, does not wait.
         ///
-        /// Cancel-safe: if the future is dropped before it is ready, the message has not been sent.
+        /// Cancel-safe: if the future is dropped before it is ready, the message has not been sent. So a time-out of the runtime
+        /// around this future is the counterpart of `ZMQ_SNDTIMEO`.
         ///
         /// # Errors
         /// [`SendError`](sansmq_runtime::proto::SendError), which returns the message; never
