@@ -6,7 +6,7 @@ use crate::cost;
 use crate::kind::{Any, Kind};
 use crate::security::ZapHandler;
 use crate::socket::effects::Effects;
-use crate::socket::error::OptionsError;
+use crate::socket::error::{CLOSED, OptionsError};
 use crate::socket::options::{Options, Settings, SocketOption};
 use crate::socket_type::SocketType;
 use alloc::sync::Arc;
@@ -34,7 +34,7 @@ pub enum SetOptionsError {
     #[error(transparent)]
     Invalid(#[from] OptionsError),
     /// The socket is closed.
-    #[error("the socket is closed; create another one")]
+    #[error("{CLOSED}")]
     Closed,
 }
 
