@@ -74,7 +74,7 @@ impl Socket {
 
     /// Changes the options of this socket (`zmq_setsockopt`), all or none of them.
     ///
-    #[doc = crate::set_options_table!()]
+    #[doc = set_options_table!()]
     ///
     /// # Errors
     /// [`SetOptionsError`].
