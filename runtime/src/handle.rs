@@ -27,6 +27,9 @@ use std::sync::Arc;
 
 /// Handle of a socket: cheap to clone, and usable from several tasks at the same time, on any runtime.
 ///
+/// Most used: [`bind`](Self::bind), [`connect`](Self::connect), [`send`](Self::send), [`recv`](Self::recv),
+/// [`subscribe`](Self::subscribe), [`close`](Self::close); [`set_options`](Self::set_options) of a live socket.
+///
 /// Every method takes `&self`, so several tasks can send and receive at the same time. When the last clone is dropped,
 /// the socket closes in the background, after it has sent the queued messages or `linger` has expired.
 /// [`close`](Self::close) waits until the socket is closed, and returns the number of unsent messages.
@@ -99,19 +102,6 @@ impl<T: Kind> Handle<T> {
         poll_fn(|cx| key.wait(cx, check)).await;
     }
 
-    /// Returns a handle without the static socket type, for programs that store sockets of several types together. On such a
-    /// handle, a `send` or `recv` that the socket type does not support returns an error.
-    pub fn erase(&self) -> Handle<Any> {
-        Handle { application: Arc::clone(&self.application), kind: PhantomData }
-    }
-
-    /// Returns true if the current process is a forked child, and the tasks of the socket run in its parent. In the child
-    /// no future of this socket becomes ready that must wait for a task, and no peer receives what is sent. This is a
-    /// system call on Unix.
-    pub fn is_inherited(&self) -> bool {
-        self.shared().is_inherited()
-    }
-
     /// Binds to an endpoint, accepts peers there, and returns the bound endpoint. If `endpoint` has a wildcard port,
     /// the bound endpoint has the port that the operating system chose. The host can also be the name of a network
     /// interface, as in `tcp://eth0:5555`, on systems other than Windows.
@@ -178,79 +168,6 @@ impl<T: Kind> Handle<T> {
     {
         let endpoint = endpoint.try_into().map_err(ParseEndpointError::from)?;
         self.shared().with_time(|socket, now| socket.connect(endpoint, now)).map(drop)
-    }
-
-    /// Stops listening at `endpoint`, and closes the connections that were accepted there. Messages that are queued for
-    /// these connections are still sent until `linger` expires. Completes when the address is free again, or at once if
-    /// other sockets share the port. If the future is dropped, the socket unbinds nevertheless.
-    ///
-    /// # Errors
-    /// [`UnbindError`]: `endpoint` is invalid, the socket is not bound to it, or an error occurred while the listener
-    /// was closed.
-    #[doc(alias = "zmq_unbind")]
-    pub async fn unbind<E>(&self, endpoint: E) -> Result<(), UnbindError>
-    where
-        E: TryInto<Endpoint>,
-        ParseEndpointError: From<E::Error>,
-    {
-        let endpoint = endpoint.try_into().map_err(ParseEndpointError::from)?;
-        let shared = self.shared();
-        let now = shared.now();
-        let stopped = shared.with(|state| state.unbind(&endpoint, now))?;
-        let mut key = WaiterKey::new(shared, |state| &mut state.watchers);
-        poll_fn(|cx| {
-            key.wait(cx, |state| {
-                let open = stopped.iter().any(|(id, _)| state.listeners.contains_key(id));
-                if open && !state.is_over() { Poll::Pending } else { Poll::Ready(()) }
-            })
-        })
-        .await;
-        let failure = stopped.iter().find_map(|(_, port)| port.failure.get().copied());
-        failure.map_or(Ok(()), |error| Err(UnbindError::Network { endpoint, error }))
-    }
-
-    /// Closes every connection that `connect` has made to `endpoint`, and stops reconnecting. Queued messages are still
-    /// sent until `linger` expires.
-    ///
-    /// # Errors
-    /// [`UnbindError`]: `endpoint` is invalid, or no `connect` to this endpoint is active.
-    #[doc(alias = "zmq_disconnect")]
-    pub fn disconnect<E>(&self, endpoint: E) -> Result<(), UnbindError>
-    where
-        E: TryInto<Endpoint>,
-        ParseEndpointError: From<E::Error>,
-    {
-        let endpoint = endpoint.try_into().map_err(ParseEndpointError::from)?;
-        self.shared().with_time(|socket, now| socket.disconnect(&endpoint, now))
-    }
-
-    /// Closes the socket for all its handles. From now on, sending and receiving return an error, but messages that are
-    /// already queued are still sent until `linger` expires. Completes when the socket is closed and its addresses are
-    /// free. If the future is dropped, the socket closes nevertheless.
-    ///
-    /// Call this method, or [`Context::close`], before the end of the program: the tasks of the socket end with their
-    /// runtime, and messages that are not sent by then are lost.
-    #[doc(alias("zmq_close", "zsock_destroy"))]
-    pub async fn close(&self) -> Closed {
-        self.shared().with_time(Socket::close);
-        self.shared().closed().await
-    }
-
-    /// Closes the socket as [`close`](Self::close) does, but queued messages are sent for at most `limit`, whatever the
-    /// option [`linger`](Options::linger) is. A limit of zero drops the queued messages now. If the socket is closing
-    /// already, `limit` can only shorten the time that is left.
-    ///
-    /// Takes effect when it is called, even if the returned future is not polled.
-    pub fn close_within(&self, limit: Duration) -> impl Future<Output = Closed> + core::marker::Send + use<'_, T> {
-        self.shared().with_time(|socket, now| socket.close_within(limit, now));
-        self.shared().closed()
-    }
-
-    /// Returns a stream of the events that the socket emits from now on. The events report changes of the socket's
-    /// listeners and connections, and dropped messages. An event of a failure contains the reason.
-    #[doc(alias("zmq_socket_monitor", "zmq_socket_monitor_versioned", "get_monitor_socket"))]
-    pub fn monitor(&self) -> Monitor {
-        Monitor::new(self.shared())
     }
 }
 
@@ -432,6 +349,94 @@ impl<T: Kind> Handle<T> {
         T: Receives,
     {
         Incoming::new(self.clone())
+    }
+}
+
+impl<T: Kind> Handle<T> {
+    /// Stops listening at `endpoint`, and closes the connections that were accepted there. Messages that are queued for
+    /// these connections are still sent until `linger` expires. Completes when the address is free again, or at once if
+    /// other sockets share the port. If the future is dropped, the socket unbinds nevertheless.
+    ///
+    /// # Errors
+    /// [`UnbindError`]: `endpoint` is invalid, the socket is not bound to it, or an error occurred while the listener
+    /// was closed.
+    #[doc(alias = "zmq_unbind")]
+    pub async fn unbind<E>(&self, endpoint: E) -> Result<(), UnbindError>
+    where
+        E: TryInto<Endpoint>,
+        ParseEndpointError: From<E::Error>,
+    {
+        let endpoint = endpoint.try_into().map_err(ParseEndpointError::from)?;
+        let shared = self.shared();
+        let now = shared.now();
+        let stopped = shared.with(|state| state.unbind(&endpoint, now))?;
+        let mut key = WaiterKey::new(shared, |state| &mut state.watchers);
+        poll_fn(|cx| {
+            key.wait(cx, |state| {
+                let open = stopped.iter().any(|(id, _)| state.listeners.contains_key(id));
+                if open && !state.is_over() { Poll::Pending } else { Poll::Ready(()) }
+            })
+        })
+        .await;
+        let failure = stopped.iter().find_map(|(_, port)| port.failure.get().copied());
+        failure.map_or(Ok(()), |error| Err(UnbindError::Network { endpoint, error }))
+    }
+
+    /// Closes every connection that `connect` has made to `endpoint`, and stops reconnecting. Queued messages are still
+    /// sent until `linger` expires.
+    ///
+    /// # Errors
+    /// [`UnbindError`]: `endpoint` is invalid, or no `connect` to this endpoint is active.
+    #[doc(alias = "zmq_disconnect")]
+    pub fn disconnect<E>(&self, endpoint: E) -> Result<(), UnbindError>
+    where
+        E: TryInto<Endpoint>,
+        ParseEndpointError: From<E::Error>,
+    {
+        let endpoint = endpoint.try_into().map_err(ParseEndpointError::from)?;
+        self.shared().with_time(|socket, now| socket.disconnect(&endpoint, now))
+    }
+
+    /// Closes the socket for all its handles. From now on, sending and receiving return an error, but messages that are
+    /// already queued are still sent until `linger` expires. Completes when the socket is closed and its addresses are
+    /// free. If the future is dropped, the socket closes nevertheless.
+    ///
+    /// Call this method, or [`Context::close`], before the end of the program: the tasks of the socket end with their
+    /// runtime, and messages that are not sent by then are lost.
+    #[doc(alias("zmq_close", "zsock_destroy"))]
+    pub async fn close(&self) -> Closed {
+        self.shared().with_time(Socket::close);
+        self.shared().closed().await
+    }
+
+    /// Closes the socket as [`close`](Self::close) does, but queued messages are sent for at most `limit`, whatever the
+    /// option [`linger`](Options::linger) is. A limit of zero drops the queued messages now. If the socket is closing
+    /// already, `limit` can only shorten the time that is left.
+    ///
+    /// Takes effect when it is called, even if the returned future is not polled.
+    pub fn close_within(&self, limit: Duration) -> impl Future<Output = Closed> + core::marker::Send + use<'_, T> {
+        self.shared().with_time(|socket, now| socket.close_within(limit, now));
+        self.shared().closed()
+    }
+
+    /// Returns a stream of the events that the socket emits from now on. The events report changes of the socket's
+    /// listeners and connections, and dropped messages. An event of a failure contains the reason.
+    #[doc(alias("zmq_socket_monitor", "zmq_socket_monitor_versioned", "get_monitor_socket"))]
+    pub fn monitor(&self) -> Monitor {
+        Monitor::new(self.shared())
+    }
+
+    /// Returns a handle without the static socket type, for programs that store sockets of several types together. On such a
+    /// handle, a `send` or `recv` that the socket type does not support returns an error.
+    pub fn erase(&self) -> Handle<Any> {
+        Handle { application: Arc::clone(&self.application), kind: PhantomData }
+    }
+
+    /// Returns true if the current process is a forked child, and the tasks of the socket run in its parent. In the child
+    /// no future of this socket becomes ready that must wait for a task, and no peer receives what is sent. This is a
+    /// system call on Unix.
+    pub fn is_inherited(&self) -> bool {
+        self.shared().is_inherited()
     }
 }
 
