@@ -20,9 +20,9 @@
 //!
 //! | purpose | items |
 //! |---|---|
-//! | connections within the process (`inproc`) | [`Link`](proto::connection::Link), [`Socket::as_peer`], [`accepted_link`](Socket::accepted_link), [`connected_link`](Socket::connected_link), [`is_dialling`](Socket::is_dialling), [`demand`](Socket::demand), [`recv_room`](Socket::recv_room), [`set_reader`](Socket::set_reader), [`Reader`](proto::socket::Reader), [`Demand`](proto::socket::Demand) |
-//! | shared ports | [`Socket::config`], [`accept_shared`](Socket::accept_shared), [`attach`](Socket::attach), [`reject_shared`](Socket::reject_shared), [`listener_lost`](Socket::listener_lost), [`ConnectionConfig::may_share_with`](proto::connection::ConnectionConfig::may_share_with) |
-//! | futures and tasks that wait for room, for peers, or for an authentication decision | [`Socket::offer`], [`Unsent`](proto::socket::Unsent), [`Socket::addressee`], [`can_complete_sends`](Socket::can_complete_sends), [`can_complete_recvs`](Socket::can_complete_recvs), [`Socket::send_error`], [`begin_wait`](Socket::begin_wait), [`poll_wait`](Socket::poll_wait), [`end_wait`](Socket::end_wait), [`ready_peers_or_error`](Socket::ready_peers_or_error), [`Socket::take_peers_changed`], [`Options::zap_handler`](proto::Options::zap_handler), [`ZapHandler`](proto::security::ZapHandler), [`AuthOutcome`](proto::security::AuthOutcome) |
+//! | connections within the process (`inproc`) | [`Link`](proto::connection::Link), [`Socket::as_peer`](proto::Socket::as_peer), [`accepted_link`](proto::Socket::accepted_link), [`connected_link`](proto::Socket::connected_link), [`is_dialling`](proto::Socket::is_dialling), [`demand`](proto::Socket::demand), [`recv_room`](proto::Socket::recv_room), [`set_reader`](proto::Socket::set_reader), [`Reader`](proto::socket::Reader), [`Demand`](proto::socket::Demand) |
+//! | shared ports | [`Socket::config`](proto::Socket::config), [`accept_shared`](proto::Socket::accept_shared), [`attach`](proto::Socket::attach), [`reject_shared`](proto::Socket::reject_shared), [`listener_lost`](proto::Socket::listener_lost), [`ConnectionConfig::may_share_with`](proto::connection::ConnectionConfig::may_share_with) |
+//! | futures and tasks that wait for room, for peers, or for an authentication decision | [`Socket::offer`](proto::Socket::offer), [`Unsent`](proto::socket::Unsent), [`Socket::addressee`](proto::Socket::addressee), [`can_complete_sends`](proto::Socket::can_complete_sends), [`can_complete_recvs`](proto::Socket::can_complete_recvs), [`Socket::send_error`](proto::Socket::send_error), [`begin_wait`](proto::Socket::begin_wait), [`poll_wait`](proto::Socket::poll_wait), [`end_wait`](proto::Socket::end_wait), [`ready_peers_or_error`](proto::Socket::ready_peers_or_error), [`Socket::take_peers_changed`](proto::Socket::take_peers_changed), [`Options::zap_handler`](proto::Options::zap_handler), [`ZapHandler`](proto::security::ZapHandler), [`AuthOutcome`](proto::security::AuthOutcome) |
 //!
 //! This crate also uses items about one socket, its type or its events that are useful to any embedder:
 //! `Socket::supports`, `contains`, `failing_dials`, `is_accept_paused` and `abort`; `Connection::set_remote_address`;
@@ -93,6 +93,3 @@ pub use runtime::{AsyncTimer, PollListener, PollStream, Runtime, spawn_socket};
 pub use sansmq_proto as proto;
 pub use served::{CurrentRuntime, Served, StartError};
 pub use task::{Task, TaskFuture, TaskState};
-
-#[cfg(doc)]
-use proto::Socket;

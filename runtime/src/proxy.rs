@@ -10,8 +10,6 @@ use core::fmt;
 use core::future::poll_fn;
 use core::task::{Context, Poll};
 use core::time::Duration;
-#[cfg(doc)]
-use sansmq_proto::RecvError;
 use sansmq_proto::kind::{Kind, Receives, Sends};
 use sansmq_proto::{ConnectionError, Message, SocketType};
 use std::sync::Arc;
@@ -66,7 +64,7 @@ pub enum ProxyError {
     #[error("a proxy cannot forward between a {0} and a {1} socket: one socket must receive and the other must send")]
     NoDirection(SocketType, SocketType),
     /// The peer that received the request of a REQ socket has disconnected, so there will be no reply
-    /// ([`RecvError::PeerLost`]). The proxy can be run again. If the other socket of the proxy is a REP, the
+    /// ([`RecvError::PeerLost`](sansmq_proto::RecvError::PeerLost)). The proxy can be run again. If the other socket of the proxy is a REP, the
     /// application must first send a reply with the REP. To avoid this error, use a DEALER instead of the REQ. Carries
     /// the reason why the connection ended.
     #[error(
@@ -84,7 +82,7 @@ pub enum ProxyError {
         /// Time-out of the call.
         after: Duration,
     },
-    /// A signal interrupted a blocking call; see [`RecvError::Interrupted`]. Run the proxy again to continue.
+    /// A signal interrupted a blocking call; see [`RecvError::Interrupted`](sansmq_proto::RecvError::Interrupted). Run the proxy again to continue.
     #[error("{}", sansmq_proto::RecvError::Interrupted)]
     Interrupted,
 }

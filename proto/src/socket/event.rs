@@ -4,8 +4,6 @@ mod text;
 
 use crate::address::{Endpoint, NetworkError};
 use crate::connection::ConnectionError;
-#[cfg(doc)]
-use crate::connection::Fault;
 use crate::connection::Peer;
 use crate::message::Frame;
 use crate::socket::id::PipeId;
@@ -33,8 +31,8 @@ use core::time::Duration;
 /// | `CONNECTED` | [`Connected`](Self::Connected) |
 /// | `CONNECT_RETRIED` | the `retry` of [`ConnectFailed`](Self::ConnectFailed), `HandshakeFailed` and `Disconnected` |
 /// | `HANDSHAKE_SUCCEEDED` | [`Ready`](Self::Ready) |
-/// | `HANDSHAKE_FAILED_NO_DETAIL` | [`HandshakeFailed`](Self::HandshakeFailed) with a [network fault](Fault::Network) |
-/// | `HANDSHAKE_FAILED_PROTOCOL` | `HandshakeFailed` with a [peer fault](Fault::Peer) |
+/// | `HANDSHAKE_FAILED_NO_DETAIL` | [`HandshakeFailed`](Self::HandshakeFailed) with a [network fault](crate::connection::Fault::Network) |
+/// | `HANDSHAKE_FAILED_PROTOCOL` | `HandshakeFailed` with a [peer fault](crate::connection::Fault::Peer) |
 /// | `HANDSHAKE_FAILED_AUTH` | `HandshakeFailed` with [`Denied`](ConnectionError::Denied), [`NoAuthenticator`](ConnectionError::NoAuthenticator) or [`Refused`](ConnectionError::Refused) |
 /// | `DISCONNECTED` | [`Disconnected`](Self::Disconnected); also after a local disconnect, which libzmq does not report |
 /// | `CLOSED` | [`ListenerClosed`](Self::ListenerClosed), [`ConnectFailed`](Self::ConnectFailed), [`ConnectCancelled`](Self::ConnectCancelled) |

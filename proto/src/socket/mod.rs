@@ -41,8 +41,6 @@ pub use stats::{Drops, HeldMemory, MemoryLimits, PeerStats, SocketStats, Traffic
 pub use wait::WaitId;
 
 use crate::address::{Endpoint, NetworkError, TransportConfig};
-#[cfg(doc)]
-use crate::connection::Connection;
 use crate::connection::{ConnectionConfig, Ledger, MemoryBudget, Peer};
 use crate::cost;
 use crate::entropy::Entropy;
@@ -75,7 +73,7 @@ use wait::Waits;
 /// - Output of the socket: [`poll_action`](Self::poll_action), [`poll_timeout`](Self::poll_timeout),
 ///   [`poll_event`](Self::poll_event).
 ///
-/// When a [`Connection`] has ended, the driver must give it back to the socket that created it, with
+/// When a [`Connection`](crate::Connection) has ended, the driver must give it back to the socket that created it, with
 /// [`disconnected`](Self::disconnected).
 ///
 /// Two sockets in one thread, without any IO:

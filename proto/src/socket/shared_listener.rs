@@ -1,8 +1,6 @@
 //! Ports that several sockets share: each connection is assigned to the socket that is bound to the resource that the
 //! peer requests (RFC 37, "The Resource Property").
 
-#[cfg(doc)]
-use super::Action;
 use super::{ListenerId, Socket};
 use crate::address::Endpoint;
 use crate::connection::{Connection, ConnectionConfig, ConnectionError};
@@ -69,7 +67,7 @@ impl Socket {
         }
     }
 
-    /// Reports that a listener was closed without [`Action::CloseListener`], for example because its runtime has ended.
+    /// Reports that a listener was closed without [`Action::CloseListener`](super::Action::CloseListener), for example because its runtime has ended.
     pub fn listener_lost(&mut self, id: ListenerId) {
         self.remove_listener(id);
     }
