@@ -1,6 +1,21 @@
+//! ZeroMQ for Rust: sockets on tokio, smol and mio, or in your own event loop.
+//!
+#![cfg_attr(
+    feature = "tokio",
+    doc = "- [`tokio`]: `async` sockets with `bind`, `connect`, `send` and `recv`, such as [`DealerSocket`](tokio::DealerSocket)"
+)]
+#![cfg_attr(feature = "smol", doc = "- [`smol`]: the same sockets on smol")]
+#![cfg_attr(
+    feature = "mio",
+    doc = "- [`mio`]: blocking sockets, such as [`DealerSocket`](mio::DealerSocket), and event loops"
+)]
+//! - [`Options`]: [`linger`](Options::linger), high-water marks, the routing id ([identity](Options::routing_id)) and all
+//!   other options of sockets
+//! - [`Message`] and [`Frame`]: the values that sockets send and receive, and their conversions
+//! - [`guide`]: security, and the counterparts of the calls and options of libzmq
+//!
 // The examples in README.md use these two runtimes.
-#![cfg_attr(all(feature = "tokio", feature = "mio"), doc = include_str!("../README.md"))]
-#![cfg_attr(not(all(feature = "tokio", feature = "mio")), doc = "ZeroMQ for Rust with a sans-IO core. See README.md.")]
+#![cfg_attr(any(not(doctest), all(feature = "tokio", feature = "mio")), doc = include_str!("../README.md"))]
 // Shows on the page of each item the feature that it needs. docs.rs sets the flag.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 // The facade always enables the feature `std` of `sansmq-proto`, so users of the facade do not select it.

@@ -4,6 +4,7 @@
 //! generic socket of its runtime, `Socket<kind::Dealer>`, and has only the methods that its socket type supports.
 
 mod async_methods;
+mod contents;
 mod examples;
 mod methods;
 
@@ -144,6 +145,8 @@ macro_rules! socket_types {
         $(#[$doc:meta])*
     ) => {
         $(#[$doc])*
+        ///
+        #[doc = $crate::socket_contents!($kind [$($group)*])]
         ///
         /// ```
         #[doc = $crate::socket_example!($kind $example)]
