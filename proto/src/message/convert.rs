@@ -14,7 +14,7 @@ use thiserror::Error;
 ///
 /// let error = Message::from(["client", "body"]).into_array::<3>().unwrap_err();
 /// assert_eq!(error.to_string(), "the message has 2 frames, but 3 were expected");
-/// assert_eq!(error.message, Message::from(["client", "body"]));
+/// assert_eq!(error.into_message(), Message::from(["client", "body"]));
 /// ```
 #[derive(Clone, PartialEq, Eq, Error)]
 #[error(
@@ -27,6 +27,13 @@ pub struct FrameCountError {
     pub message: Message,
     /// Number of frames of the array.
     pub expected: usize,
+}
+
+impl FrameCountError {
+    /// Returns the message, unchanged, as [`SendError::into_message`](crate::SendError::into_message) does.
+    pub fn into_message(self) -> Message {
+        self.message
+    }
 }
 
 // A `main` that returns the error prints the `Debug` text. It omits the message, because the content may be secret and long.
