@@ -32,13 +32,11 @@ impl<T: Kind> Handle<T> {
 
     /// Changes one option of the socket (`zmq_setsockopt`). The other options stay as they are: calls of several tasks or threads
     /// for different options do not undo each other, as [`options`](Self::options) followed by [`set_options`](Self::set_options)
-    /// could. The option counts from the moment in the table at [`Socket::set_options`].
+    /// could. The option counts from the moment in the table at [`set_options`](Self::set_options).
     ///
     /// # Errors
     /// [`SetOptionsError`]: the option does not exist for this socket type, its value is invalid, it cannot change any more, or
     /// the socket is closed.
-    ///
-    /// [`Socket::set_options`]: sansmq_proto::Socket::set_options
     #[doc(alias("zmq_setsockopt", "setsockopt"))]
     pub fn set_option(&self, option: SocketOption) -> Result<(), SetOptionsError> {
         self.shared().with(|state| state.socket.set_option(option))

@@ -34,7 +34,7 @@ pub struct TrafficCount {
 /// [`Display`](fmt::Display) writes the main numbers as one line for a log. The text may change in any release:
 ///
 /// ```
-/// # use sansmq_proto::socket::SocketStats;
+/// # use sansmq::SocketStats;
 /// let text = SocketStats::default().to_string();
 /// assert_eq!(
 ///     text,

@@ -1,7 +1,5 @@
 //! Errors of `bind`, `connect`, their opposites, and of waits for peers.
 
-#[cfg(doc)]
-use super::RecvError;
 use super::{CLOSED, FORKED, INTERRUPTED};
 use crate::address::{Endpoint, NetworkError, ParseEndpointError};
 use crate::connection::ConnectionError;
@@ -102,7 +100,8 @@ pub enum WaitError {
     /// the socket. Returned only by blocking calls. (libzmq does not support this use either.)
     #[error("{FORKED}")]
     Forked,
-    /// A signal interrupted a blocking call; see [`RecvError::Interrupted`]. The socket continues to dial.
+    /// A signal interrupted a blocking call; see [`RecvError::Interrupted`](crate::RecvError::Interrupted).
+    /// The socket continues to dial.
     #[doc(alias = "EINTR")]
     #[error("{INTERRUPTED}")]
     Interrupted,
@@ -151,11 +150,11 @@ pub enum WaitSubscribedError {
     /// The runtime cannot run the socket, see [`Socket::runtime_failed`](crate::Socket::runtime_failed).
     #[error("the socket does not work: {0}")]
     Runtime(#[source] NetworkError),
-    /// The current process is a forked child of the process that created the socket; see [`RecvError::Forked`]. Returned
-    /// only by blocking calls.
+    /// The current process is a forked child of the process that created the socket; see
+    /// [`RecvError::Forked`](crate::RecvError::Forked). Returned only by blocking calls.
     #[error("{FORKED}")]
     Forked,
-    /// A signal interrupted a blocking call; see [`RecvError::Interrupted`].
+    /// A signal interrupted a blocking call; see [`RecvError::Interrupted`](crate::RecvError::Interrupted).
     #[doc(alias = "EINTR")]
     #[error("{INTERRUPTED}")]
     Interrupted,
@@ -188,8 +187,8 @@ pub enum BindError {
     /// The socket is closed.
     #[error("{CLOSED}")]
     Closed,
-    /// The current process is a forked child of the process that created the socket; see [`RecvError::Forked`]. Returned
-    /// only by blocking calls.
+    /// The current process is a forked child of the process that created the socket; see
+    /// [`RecvError::Forked`](crate::RecvError::Forked). Returned only by blocking calls.
     #[error("{FORKED}")]
     Forked,
     /// The time-out of a blocking `bind` expired: a listener of this process at the address is still being closed. The socket
@@ -203,7 +202,8 @@ pub enum BindError {
         /// Time-out of the call.
         after: Duration,
     },
-    /// A signal interrupted a blocking call; see [`RecvError::Interrupted`]. The socket may still become bound.
+    /// A signal interrupted a blocking call; see [`RecvError::Interrupted`](crate::RecvError::Interrupted).
+    /// The socket may still become bound.
     #[doc(alias = "EINTR")]
     #[error("{INTERRUPTED}")]
     Interrupted,
@@ -235,7 +235,8 @@ pub enum UnbindError {
     /// Sockets of this type do not have `disconnect_peer`. Carries the type of the socket.
     #[error("a {0} socket does not have `disconnect_peer`; it exists for {types}", types = Trait::AssignsRoutingId.types())]
     Unsupported(SocketType),
-    /// The current process is a forked child of the process that created the socket; see [`RecvError::Forked`].
+    /// The current process is a forked child of the process that created the socket; see
+    /// [`RecvError::Forked`](crate::RecvError::Forked).
     #[error("{FORKED}")]
     Forked,
     /// The time-out of a blocking `unbind` expired before the address was free. The listener continues to close.
@@ -246,7 +247,8 @@ pub enum UnbindError {
         /// Time-out of the call.
         after: Duration,
     },
-    /// A signal interrupted a blocking call; see [`RecvError::Interrupted`]. The listener continues to close.
+    /// A signal interrupted a blocking call; see [`RecvError::Interrupted`](crate::RecvError::Interrupted).
+    /// The listener continues to close.
     #[doc(alias = "EINTR")]
     #[error("{INTERRUPTED}")]
     Interrupted,

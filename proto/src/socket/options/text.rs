@@ -158,8 +158,7 @@ impl SocketOption {
     ///
     /// ```
     /// use core::time::Duration;
-    /// use sansmq_proto::socket::SocketOption;
-    /// use sansmq_proto::{Options, SocketType};
+    /// use sansmq::{Options, SocketOption, SocketType};
     ///
     /// let mut options = Options::of("dealer".parse()?);
     /// for (name, value) in [("send_hwm", "5000"), ("reconnect", "100ms 5s"), ("ZMQ_LINGER", "500")] {
