@@ -45,7 +45,7 @@ const MAX_OPS: usize = 60;
 
 /// Maximum memory in bytes of the simulation without its sockets, of the lists of the target, and of the message that the proxy
 /// holds between its sockets.
-const SIMULATION: usize = 192 << 10;
+const SIMULATION: usize = 96 << 10;
 
 /// Checks that messages pass `inproc` connections and a proxy at most once and in the order of each sender, that the sockets
 /// count the memory that they hold, and that no command stops the sockets from closing.

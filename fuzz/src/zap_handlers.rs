@@ -61,11 +61,11 @@ const ONE: u64 = 256 << 10;
 const SMALL: u64 = 4 << 10;
 
 /// Maximum memory in bytes of the simulation without its sockets and connections, and of the requests that were not answered.
-const SIMULATION: usize = 128 << 10;
+const SIMULATION: usize = 64 << 10;
 
 /// Maximum number of copies of the properties of a client that are not counted: in its options, in its configuration, in the
 /// output of its connection, and in transit.
-const COPIES: usize = 5;
+const COPIES: usize = 3;
 
 struct World {
     context: Context,
