@@ -63,6 +63,10 @@ const SMALL: u64 = 4 << 10;
 /// Maximum memory in bytes of the simulation without its sockets and connections, and of the requests that were not answered.
 const SIMULATION: usize = 64 << 10;
 
+/// Minimum wait, as in [`Op::Wait`], after which the memory of dropped clients and of their handshakes is freed: longer than the
+/// timeout of handshakes.
+const FREES: u8 = 200;
+
 /// Maximum number of copies of the properties of a client that are not counted: in its options, in its configuration, in the
 /// output of its connection, and in transit.
 const COPIES: usize = 3;
@@ -74,7 +78,7 @@ struct World {
     endpoint: Endpoint,
     is_bound: bool,
     clients: Vec<Socket<kind::Dealer>>,
-    /// Number of clients that were created so far. Their memory is freed some time after they are dropped.
+    /// Number of clients, including dropped clients if their memory may still be allocated.
     created: usize,
     /// Requests that the handler has received and not answered.
     requests: Vec<(Envelope, zap::Request)>,
@@ -165,6 +169,9 @@ impl World {
             }
             Op::Wait(millis) => {
                 Sim::current().sleep(Duration::from_millis(u64::from(millis) * u64::from(millis))).await;
+                if millis >= FREES {
+                    self.created = self.clients.len();
+                }
             }
         }
         while let Ok(message) = self.handler.try_recv() {
