@@ -101,6 +101,7 @@ impl Socket {
     pub fn driver_lost(&mut self, now: Instant) {
         self.observe(now);
         let before = self.unsent;
+        self.holds_closed = !self.is_closed();
         self.close_except(None);
         for id in self.pipes.ids() {
             let Some(pipe) = self.pipes.get(id) else { continue };
@@ -117,6 +118,9 @@ impl Socket {
         let unsent = self.unsent - before;
         if unsent > 0 {
             self.pipes.emit(|| Event::DriverLost { unsent });
+        }
+        if core::mem::take(&mut self.holds_closed) {
+            self.emit_closed();
         }
     }
 
@@ -311,7 +315,7 @@ impl Socket {
 
     /// Emits [`Event::Closed`] if the socket is closed and all pipes are removed.
     fn emit_closed(&mut self) {
-        if self.is_closed() {
+        if self.is_closed() && !self.holds_closed {
             self.pipes.emit(|| Event::Closed);
         }
     }

@@ -126,6 +126,8 @@ pub struct Socket {
     ledger: Arc<Ledger>,
     waits: Waits,
     closing: bool,
+    /// True while [`Event::Closed`] must not be emitted yet, because another event comes before it.
+    holds_closed: bool,
     /// Reason why the runtime cannot run the socket; see [`runtime_failed`](Self::runtime_failed). The socket is then
     /// closing too.
     runtime_error: Option<NetworkError>,
@@ -206,6 +208,7 @@ impl Socket {
             ledger,
             waits: Waits::default(),
             closing: false,
+            holds_closed: false,
             runtime_error: None,
             is_blocked: false,
             unsent: 0,

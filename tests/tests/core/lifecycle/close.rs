@@ -350,7 +350,9 @@ fn driver_lost_counts_queued_and_partly_written_messages() {
     assert!(net[push].is_closed());
     assert_eq!(net[push].unsent() as u64, stats.under_way + stats.outgoing.messages);
     assert_eq!(net[push].stats().ready_peers, 0);
-    assert!(events(&mut net, push).contains(&Event::DriverLost { unsent: net[push].unsent() }));
+    let events_of_end = events(&mut net, push);
+    assert!(events_of_end.contains(&Event::DriverLost { unsent: net[push].unsent() }), "{events_of_end:?}");
+    assert_eq!(events_of_end.last(), Some(&Event::Closed));
     net[push].driver_lost(now);
     assert_eq!(events(&mut net, push), [], "the event counts only messages that this call has dropped");
 }
