@@ -547,20 +547,16 @@ impl<T: Kind> Socket<T> {
     }
 
     /// Returns an iterator over received messages. The iterator blocks until the next message is received, and ends
-    /// when the socket is closed, or after [`RecvError::Forked`]. Other errors, such as [`RecvError::OutOfTurn`], are items
-    /// of the iterator.
+    /// when the socket is closed. Other errors are items; the iterator ends after one that is [final](RecvError::is_final).
     pub fn iter(&self) -> impl Iterator<Item = Result<Message, RecvError>>
     where
         T: Receives,
     {
-        let mut is_forked = false;
-        core::iter::from_fn(move || match self.recv() {
-            Err(RecvError::Closed) => None,
-            Err(RecvError::Forked) if is_forked => None,
-            result => {
-                is_forked = matches!(result, Err(RecvError::Forked));
-                Some(result)
-            }
+        let mut has_ended = false;
+        core::iter::from_fn(move || {
+            let result = if has_ended { Err(RecvError::Closed) } else { self.recv() };
+            has_ended = result.as_ref().is_err_and(RecvError::is_final);
+            (result != Err(RecvError::Closed)).then_some(result)
         })
     }
 }

@@ -6,7 +6,7 @@ use crate::turn::TurnKey;
 use core::fmt;
 use core::future::{Future, poll_fn};
 use core::pin::Pin;
-use core::task::{Context, Poll};
+use core::task::{Context, Poll, ready};
 use futures_core::Stream;
 use futures_sink::Sink;
 use sansmq_proto::kind::{Receives, Sends};
@@ -88,17 +88,19 @@ fn handed_back(sent: Result<(), Unsent>, message: &mut Option<Message>, shared: 
 
 /// Stream of received messages; see [`Handle::stream`].
 ///
-/// The stream ends when the socket is closed. Other errors, such as [`RecvError::OutOfTurn`], are items and do not end the
-/// stream.
+/// The stream ends when the socket is closed. Other errors are items; the stream ends after one that is
+/// [final](RecvError::is_final).
 pub struct Incoming<T: Receives> {
     key: TurnKey<Arc<Shared>>,
     /// Handle that keeps the socket open while the stream exists.
     handle: Handle<T>,
+    /// True after an error which every later call would return too.
+    has_ended: bool,
 }
 
 impl<T: Receives> Incoming<T> {
     pub(crate) fn new(handle: Handle<T>) -> Self {
-        Self { key: TurnKey::new(Arc::clone(handle.shared())), handle }
+        Self { key: TurnKey::new(Arc::clone(handle.shared())), handle, has_ended: false }
     }
 }
 
@@ -106,8 +108,12 @@ impl<T: Receives> Stream for Incoming<T> {
     type Item = Result<Message, RecvError>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let result = self.key.receive(cx, |state| arrived(state.socket.recv()));
-        result.map(|result| (result != Err(RecvError::Closed)).then_some(result))
+        if self.has_ended {
+            return Poll::Ready(None);
+        }
+        let result = ready!(self.key.receive(cx, |state| arrived(state.socket.recv())));
+        self.has_ended = result.as_ref().is_err_and(RecvError::is_final);
+        Poll::Ready((result != Err(RecvError::Closed)).then_some(result))
     }
 }
 

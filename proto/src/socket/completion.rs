@@ -26,7 +26,7 @@ impl Socket {
             return true;
         }
         match to {
-            None => self.pattern.can_complete_sends(&mut self.pipes, count),
+            None => self.pattern.can_complete_sends(&mut self.pipes, count) || !self.socket_type().can_send(),
             // A message for a peer that accepts no more messages is sent to another peer, or `send` returns an error.
             Some(pipe) => {
                 self.pattern.drops_if_full()
@@ -41,6 +41,7 @@ impl Socket {
     /// for one call.
     #[must_use]
     pub fn can_complete_recvs(&mut self, count: usize) -> bool {
-        self.is_blocked || self.pattern.can_complete_recvs(&mut self.pipes, count)
+        let completes = self.is_blocked || self.pattern.can_complete_recvs(&mut self.pipes, count);
+        completes || !self.socket_type().can_receive()
     }
 }

@@ -381,22 +381,22 @@ impl Socket {
     }
 
     /// Returns true if [`send`](Self::send) would return neither [`SendError::Full`] nor [`SendError::OutOfTurn`] now
-    /// (`ZMQ_EVENTS` with `ZMQ_POLLOUT`). Always true for a closed socket, and while `send` returns
-    /// [`SendError::Unreachable`].
+    /// (`ZMQ_EVENTS` with `ZMQ_POLLOUT`). Always true for a closed socket, for a socket type that only receives, and while
+    /// `send` returns [`SendError::Unreachable`]: `send` returns an error at once.
     ///
     /// Always true for a ROUTER, STREAM, SERVER or PEER: the routing id in the message selects the peer, so only `send`
     /// can check whether this peer has room.
     pub fn can_send(&mut self) -> bool {
         let _call = cost::call("Socket::can_send", 1);
-        self.is_blocked || self.pattern.can_send(&mut self.pipes)
+        self.is_blocked || self.pattern.can_send(&mut self.pipes) || !self.socket_type().can_send()
     }
 
     /// Returns true if [`recv`](Self::recv) would return neither [`RecvError::Empty`] nor [`RecvError::OutOfTurn`] now
-    /// (`ZMQ_EVENTS` with `ZMQ_POLLIN`). Always true for a closed socket, and while `recv` returns
-    /// [`RecvError::Unreachable`].
+    /// (`ZMQ_EVENTS` with `ZMQ_POLLIN`). Always true for a closed socket, for a socket type that only sends, and while
+    /// `recv` returns [`RecvError::Unreachable`]: `recv` returns an error at once.
     pub fn can_recv(&mut self) -> bool {
         let _call = cost::call("Socket::can_recv", 1);
-        self.is_blocked || self.pattern.can_recv(&mut self.pipes)
+        self.is_blocked || self.pattern.can_recv(&mut self.pipes) || !self.socket_type().can_receive()
     }
 
     /// Returns the next action for the driver, which is the code that does the IO. Returns `None` if there is no action

@@ -225,6 +225,15 @@ fn disconnect_ends_the_connection_to_its_endpoint() {
 }
 
 #[test]
+fn poll_and_iterator_end_where_the_socket_type_lacks_the_call() {
+    let of = |socket_type| Socket::<kind::Any>::with_options(Options::of(socket_type));
+    let (sub, push) = (of(SocketType::Sub), of(SocketType::Push));
+    assert_eq!(poll(&mut [PollItem::writable(&sub), PollItem::readable(&push)], None).unwrap(), 2);
+    assert!(sub.writable_timeout(LONG) && push.readable_timeout(LONG));
+    assert_eq!(push.iter().collect::<Vec<_>>(), [Err(RecvError::Unsupported(SocketType::Push))]);
+}
+
+#[test]
 fn poll_reports_writable_and_closed_sockets() {
     let pull = Socket::with_options(Options::<kind::Pull>::new().recv_hwm(1));
     let push = Socket::with_options(Options::<kind::Push>::new().send_hwm(1));

@@ -267,6 +267,22 @@ pub enum RecvError {
     Interrupted,
 }
 
+impl RecvError {
+    /// Returns true if every later call would return an error too: the socket is closed, or can never receive. A loop or stream
+    /// of received messages ends after such an error.
+    pub const fn is_final(&self) -> bool {
+        match self {
+            Self::Closed | Self::Unsupported(_) | Self::Runtime(_) | Self::Forked => true,
+            Self::Empty
+            | Self::OutOfTurn
+            | Self::PeerLost { .. }
+            | Self::TimedOut { .. }
+            | Self::Unreachable(_)
+            | Self::Interrupted => false,
+        }
+    }
+}
+
 // A `main` that returns the error prints the `Debug` text, so it includes the advice.
 impl fmt::Debug for RecvError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

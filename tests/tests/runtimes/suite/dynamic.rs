@@ -2,6 +2,7 @@
 
 use super::super::fixture::{DealerSocket, PullSocket, PushSocket, RouterSocket, Socket, run};
 use super::ANY;
+use futures_util::StreamExt;
 use sansmq::proto::kind::{Pub, Sub};
 use sansmq::proto::socket::JoinError;
 use sansmq::{
@@ -59,6 +60,28 @@ fn calls_that_a_type_does_not_have_are_errors_that_name_it() {
             assert_eq!(waited, (!socket_type.publishes()).then_some(unsupported), "{socket_type}");
             let expected = if assigns { "routing id" } else { socket_type.name() };
             assert!(Error::from(error).to_string().contains(expected));
+        }
+    });
+}
+
+/// A wait for a call that can only fail completes at once, so that the program gets the error.
+#[test]
+fn waits_complete_where_the_socket_type_lacks_the_call() {
+    run(|| async {
+        let of = |socket_type| Socket::with_options(Options::of(socket_type));
+        for socket_type in SocketType::ALL {
+            let socket = of(socket_type);
+            if !socket_type.can_send() {
+                assert!(socket.can_send(), "{socket_type}");
+                socket.writable().await;
+                assert!(matches!(socket.send("message").await, Err(SendError::Unsupported(..))));
+            }
+            if !socket_type.can_receive() {
+                assert!(socket.can_recv(), "{socket_type}");
+                socket.readable().await;
+                let received: Vec<_> = socket.stream().collect().await;
+                assert_eq!(received, [Err(RecvError::Unsupported(socket_type))], "the stream ends");
+            }
         }
     });
 }
