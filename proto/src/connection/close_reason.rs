@@ -140,6 +140,10 @@ pub enum LikelyReason {
     /// them or could not decide.
     #[error("its authenticator does not accept the credentials of this side, could not decide, or does not exist")]
     Credentials,
+    /// This side is a CURVE client, and the peer has not answered the first command of the handshake, which only the owner of the
+    /// server key can read.
+    #[error("the server key in the options of this side is not its public key")]
+    ServerKey,
     /// This side has a routing id, which another peer of the same ROUTER may have too.
     #[error("another of its peers has the same routing id as this side")]
     RoutingIdTaken,
@@ -198,6 +202,8 @@ impl Connection {
             Phase::Handshake { mechanism, side: HandshakeOwner::Socket, .. } => match mechanism.awaited_verdict() {
                 #[cfg(any(feature = "plain", feature = "curve"))]
                 Some(Verdict::Credentials) => ConnectionError::ClosedBeforeReady(LikelyReason::Credentials),
+                #[cfg(feature = "curve")]
+                Some(Verdict::ServerKey) => ConnectionError::ClosedBeforeReady(LikelyReason::ServerKey),
                 Some(Verdict::Metadata) => ConnectionError::ClosedBeforeReady(self.config.likely_rejection()),
                 None => error,
             },

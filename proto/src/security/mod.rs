@@ -74,6 +74,9 @@ pub(crate) enum Verdict {
     /// The peer checks the credentials of this side: a user name and a password, or a public key.
     #[cfg(any(feature = "plain", feature = "curve"))]
     Credentials,
+    /// The peer checks that this side has its public key.
+    #[cfg(feature = "curve")]
+    ServerKey,
     /// The peer checks the metadata of this side, such as the socket type and the routing id.
     Metadata,
 }
@@ -226,7 +229,9 @@ impl Mechanism {
             #[cfg(feature = "curve")]
             Self::CurveClient(CurveClient::Initiate(_)) => Some(Verdict::Credentials),
             #[cfg(feature = "curve")]
-            Self::CurveClient(CurveClient::Hello(_)) | Self::CurveServer(_) => None,
+            Self::CurveClient(CurveClient::Hello(_)) => Some(Verdict::ServerKey),
+            #[cfg(feature = "curve")]
+            Self::CurveServer(_) => None,
         }
     }
 

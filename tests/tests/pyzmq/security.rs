@@ -217,7 +217,7 @@ mod curve {
             // With a wrong server key libzmq closes the connection without an ERROR.
             let wrong_server_key = Options::new().security(client(&ann, KeyPair::random().public())?);
             let reason = connect_failure(wrong_server_key, &address).await?;
-            assert_eq!(reason, ConnectionError::PeerClosed);
+            assert_eq!(reason, ConnectionError::ClosedBeforeReady(LikelyReason::ServerKey));
             Ok(())
         })
         .await

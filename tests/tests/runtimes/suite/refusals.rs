@@ -105,6 +105,23 @@ fn client_refused_at_a_shared_port_loses_no_message() {
 }
 
 #[test]
+fn curve_client_with_wrong_server_key_receives_likely_reason() {
+    run(|| async {
+        let mut entropy = SeededEntropy::new(1);
+        let [server_keys, other, ann] = [(); 3].map(|()| KeyPair::generate(&mut entropy));
+        let server = Options::<Router>::new().security(Security::curve_server(server_keys)).any_key();
+        let router = Socket::with_options(server);
+        let endpoint = router.bind(ANY).await.unwrap();
+        let login = Security::curve_client(ann, *other.public()).unwrap();
+        let dealer = Socket::with_options(Options::<Dealer>::new().security(login));
+        let mut monitor = dealer.monitor();
+        dealer.connect(endpoint).unwrap();
+        let reason = end_reason(&mut monitor).await.unwrap().to_string();
+        assert!(reason.contains("the server key in the options of this side is not its public key"), "{reason}");
+    });
+}
+
+#[test]
 fn curve_client_receives_temporary_denial_as_reason() {
     run(|| async {
         let mut entropy = SeededEntropy::new(1);
