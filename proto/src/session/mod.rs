@@ -98,8 +98,9 @@ pub enum Turn {
 pub struct Session {
     connection: Connection,
     phase: SessionPhase,
-    /// Maximum size in bytes of the next read into the shared read buffer. A larger value than the length of the buffer
-    /// has no effect. During the handshake and in a command, a read has at most [`SMALL_READ`] bytes in any case.
+    /// Maximum size in bytes of the next read into the shared read buffer, at first [`SMALL_READ`]. A larger value than the
+    /// length of the buffer has no effect. During the handshake and in a command, a read has at most [`SMALL_READ`] bytes in
+    /// any case.
     read_limit: usize,
 }
 
@@ -175,7 +176,7 @@ impl Session {
     /// Creates a session for a connection that [`Socket::accepted`](crate::Socket::accepted) or
     /// [`Socket::connected`](crate::Socket::connected) returned.
     pub const fn new(connection: Connection) -> Self {
-        Self { connection, phase: SessionPhase::Active, read_limit: usize::MAX }
+        Self { connection, phase: SessionPhase::Active, read_limit: SMALL_READ }
     }
 
     /// Does a limited amount of work: handles expired timers, writes output, reads input, and calls `exchange` in
@@ -410,7 +411,8 @@ impl Session {
 
     /// Sets the maximum size of the next read into the shared read buffer. If the input since the last call caused more than
     /// half of [`UNQUEUED_WORK`], the maximum becomes the number of bytes that cause this work, if they are like the `count`
-    /// bytes of the latest read; otherwise it doubles. The doubling needs no bound, because the read buffer bounds each read.
+    /// bytes of the latest read. Otherwise it doubles if that read was full and of messages: a larger read then has at least
+    /// half as much queued input before it. The doubling needs no bound, because the read buffer bounds each read.
     ///
     /// Returns [`ReadOutcome::Background`] if the turn must end now, so that other sessions of the thread can run. This is
     /// the case if more input is probably available (`is_full`), and the latest read belonged to the handshake or to a
@@ -422,8 +424,10 @@ impl Session {
         self.read_limit = if has_much_work {
             let equal_work = count as u64 * UNQUEUED_WORK / work;
             usize::try_from(equal_work).unwrap_or(SMALL_READ).clamp(SMALLEST_READ, SMALL_READ)
-        } else {
+        } else if is_full && !is_unqueued {
             self.read_limit.saturating_mul(2)
+        } else {
+            self.read_limit
         };
         if is_full && (is_unqueued || has_much_work) { ReadOutcome::Background } else { ReadOutcome::Progress }
     }

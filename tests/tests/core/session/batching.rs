@@ -2,9 +2,9 @@
 //! copies of large messages, and bytes read per call of `Session::turn`.
 
 use super::{SessionFixture, TestStream, pull_session};
-use sansmq_proto::connection::Link;
+use sansmq_proto::connection::{Inbound, Link};
 use sansmq_proto::entropy::SeededEntropy;
-use sansmq_proto::kind::{Pull, Push};
+use sansmq_proto::kind::{Pub, Pull, Push};
 use sansmq_proto::{Instant, Message, Options, Session, SessionBuffers, SessionSet, Socket, Turn};
 use sansmq_tests::raw_peer::{command, frame, greeting, greeting_and_ready, property, ready};
 
@@ -28,6 +28,9 @@ fn small_messages_are_batched_and_large_bodies_not_copied() {
     assert!(stream.written_from.contains(&address), "the large body was copied");
 }
 
+/// First byte of the messages that a [`Flooded`] session drops.
+const DROPPED: u8 = b'd';
+
 /// Session of a PULL that has received the handshake of its peer.
 struct Flooded {
     session: Session,
@@ -47,7 +50,13 @@ impl Flooded {
     fn turn(&mut self) -> (usize, bool) {
         let before = self.stream.input.len();
         let turn = self.session.turn(&mut self.stream, &mut self.buffers, NOW, |link| {
-            while link.take().is_some() {}
+            while let Some(item) = link.take() {
+                if let Inbound::Message(message) = item
+                    && message.body().first() == Some(&DROPPED)
+                {
+                    link.discarded(1, message.body().len() as u64);
+                }
+            }
             Ok(())
         });
         (before - self.stream.input.len(), turn == Ok(Turn::Background))
@@ -62,12 +71,102 @@ fn command_flood_is_read_in_small_chunks() {
         let mut flooded = Flooded::new();
         flooded.stream.input.extend(ping.repeat(20_000));
         let (first, runs_again) = flooded.turn();
-        assert!(first <= 32 << 10 && runs_again, "{first}");
+        assert!(first <= 2 << 10 && runs_again, "{first}");
         for _ in 0..20 {
             let (read, runs_again) = flooded.turn();
             assert!(read.abs_diff(32 * ping.len()) <= ping.len() && runs_again, "{read}");
         }
     }
+}
+
+/// A peer that sends one command at a time, so that each read has little work, and then as many as it can.
+#[test]
+fn commands_one_by_one_do_not_permit_a_large_read() {
+    let ping = command("PING", b"\0\0");
+    let mut flooded = Flooded::new();
+    for _ in 0..20 {
+        flooded.stream.input.extend(&ping);
+        flooded.turn();
+    }
+    flooded.stream.input.extend(ping.repeat(20_000));
+    let (read, runs_again) = flooded.turn();
+    assert!(read <= 2 << 10 && runs_again, "{read}");
+}
+
+/// The size of a read is determined by the read before, so input of alternating density can cause more work than 32 units,
+/// but only if large reads of queued messages preceded it.
+#[test]
+fn work_of_a_turn_is_limited_for_mixed_input() {
+    // Work, in the units of `Link::discarded`: 1, and 1 per 64 bytes.
+    let work_of = |size: usize| 1 + size / 64;
+    let kinds = |size: usize| {
+        [
+            (command("PING", b"\0\0"), 1),
+            (command("UNKNOWN", &vec![7; size]), work_of(size)),
+            (frame(0, &vec![DROPPED; 1 + size % 100]), work_of(size % 100)),
+            (frame(0, &vec![0; 1 + size % 100]), 0),
+        ]
+    };
+    for seed in 0..20 {
+        let mut dice = SeededEntropy::new(seed);
+        let mut below = |end: u64| usize::try_from(dice.next_u64() % end).unwrap();
+        let mut flooded = Flooded::new();
+        // Position of the end of each item in the stream, and its work.
+        let mut items = Vec::new();
+        let mut end = 0;
+        while end < 1 << 20 {
+            let (bytes, work) = kinds(below(5000))[below(4)].clone();
+            for _ in 0..=below(1000) * usize::from(bytes.len() < 200) {
+                end += bytes.len();
+                items.push((end, work));
+                flooded.stream.input.extend(&bytes);
+            }
+        }
+        let (mut position, mut turns, mut queued_before) = (0, 0, 0);
+        let mut items = items.into_iter().peekable();
+        while position < end {
+            let (read, _) = flooded.turn();
+            assert!(read >= (256).min(end - position), "seed {seed}: a turn reads {read} bytes");
+            position += read;
+            turns += 1;
+            let (mut work, mut queued, mut last) = (0, 0, position - read);
+            while let Some((end, of_item)) = items.next_if(|(end, _)| *end <= position) {
+                work += of_item;
+                queued += if of_item == 0 { end - last } else { 0 };
+                last = end;
+            }
+            // Each read is at most twice as long as a read before of queued messages, or as 2 KiB; dropped messages are
+            // counted in the next read.
+            let limit = (3 * (2 << 10) + 2 * (queued + queued_before)) / 9 + 100;
+            assert!(work <= limit, "seed {seed}, turn {turns}: {work} units, {queued} bytes queued");
+            queued_before = queued;
+        }
+        assert!(!flooded.turn().1, "seed {seed}: no work is left");
+    }
+}
+
+/// Honest subscribers have much work too. Their requests take turns of 32, and a peer that floods takes its turns in between.
+#[test]
+fn hundred_thousand_subscriptions_take_turns_of_32() {
+    const SUBSCRIPTIONS: usize = 100_000;
+    let mut socket = Socket::new(Options::<Pub>::new(), SeededEntropy::new(1));
+    let listener = socket.bind("tcp://*:1".parse().unwrap());
+    socket.listening(listener, "tcp://1.1.1.1:1".parse().unwrap());
+    let mut sessions = SessionSet::new();
+    let subscriptions =
+        (0..SUBSCRIPTIONS).flat_map(|topic| command("SUBSCRIBE", format!("topic {topic:05}").as_bytes()));
+    for input in [subscriptions.collect(), command("PING", b"\0\0").repeat(1_000_000)] {
+        let mut stream = TestStream { input: greeting_and_ready("SUB").into(), ..TestStream::default() };
+        stream.input.extend(input);
+        sessions.accepted(&mut socket, listener, "tcp://2.2.2.2:2".parse().unwrap(), stream, NOW).unwrap();
+    }
+    let mut turns = 0_usize;
+    while socket.subscriber_count(format!("topic {}", SUBSCRIPTIONS - 1).as_bytes()) == 0 {
+        sessions.turn(&mut socket, NOW);
+        turns += 1;
+    }
+    let least = 2 * SUBSCRIPTIONS / 32;
+    assert!(turns.abs_diff(least) < least / 10, "{turns} turns of one session each");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use super::{SessionFixture, TestStream, filled, pull_session};
 use sansmq_proto::connection::{Inbound, Link};
 use sansmq_proto::kind::Pull;
 use sansmq_proto::{Connection, Instant, Options, SessionBuffers};
-use sansmq_tests::raw_peer::greeting_and_ready;
+use sansmq_tests::raw_peer::{frame, greeting_and_ready};
 use std::collections::{BTreeSet, VecDeque};
 use std::ops::Range;
 
@@ -65,15 +65,19 @@ fn small_messages_do_not_keep_large_blocks() {
         let mut stream = TestStream::default();
         let mut buffers = SessionBuffers::new();
         let mut received = Vec::new();
-        for bytes in [greeting_and_ready("PUSH"), input] {
+        // Earlier messages, so that the last read is large.
+        for bytes in [greeting_and_ready("PUSH"), frame(0, b"").repeat(32 << 10), input] {
+            received.clear();
             stream.input.extend(bytes);
-            let exchange = |link: &mut Connection| {
+            let mut exchange = |link: &mut Connection| {
                 while let Some(Inbound::Message(message)) = link.take() {
                     received.push(message);
                 }
                 Ok(())
             };
-            let _ = session.turn(&mut stream, &mut buffers, Instant::ORIGIN, exchange).unwrap();
+            while !stream.input.is_empty() {
+                let _ = session.turn(&mut stream, &mut buffers, Instant::ORIGIN, &mut exchange).unwrap();
+            }
         }
         let addresses = received.iter().map(|message| message.body().as_ptr().addr()).collect::<Vec<_>>();
         assert_eq!(

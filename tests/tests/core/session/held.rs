@@ -291,7 +291,7 @@ fn emptied_queues_hold_nothing() {
 
 #[test]
 fn incomplete_message_ends_its_connection_above_the_budget() {
-    for limit in [100 << 10, 1 << 20] {
+    for limit in [100 << 10, 2 << 20] {
         let budget = Arc::new(MemoryBudget::new(limit));
         let mut socket = Socket::new(unlimited(), SeededEntropy::new(1));
         socket.set_memory_budget(Arc::clone(&budget));
