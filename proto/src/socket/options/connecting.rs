@@ -37,6 +37,10 @@ pub struct ReconnectStop {
     pub disconnected: bool,
 }
 
+/// Shortest interval of heartbeats, which is that of libzmq.
+// With nanoseconds, a connection would send PINGs without a pause.
+const SHORTEST_INTERVAL: Duration = Duration::from_millis(1);
+
 impl ReconnectStop {
     pub(super) const NEVER: Self =
         Self { refused: false, handshake_failed: false, error_received: false, disconnected: false };
@@ -85,11 +89,14 @@ impl<T: Kind> Options<T> {
     /// reads about 64 KiB; a libzmq peer reads nothing. Choose an interval that is longer than the pauses between the
     /// `recv` calls of the peer.
     ///
+    /// An interval below 1 ms counts as 1 ms.
+    ///
     /// Default: off. libzmq: `ZMQ_HEARTBEAT_IVL` in milliseconds, default 0 (off).
     #[doc(alias("ZMQ_HEARTBEAT_IVL", "HEARTBEAT_IVL"))]
     #[must_use]
     pub fn heartbeat(mut self, interval: impl Into<Option<Duration>>) -> Self {
         let interval = interval.into().filter(|interval| !interval.is_zero());
+        let interval = interval.map(|interval| interval.max(SHORTEST_INTERVAL));
         let config = interval.map(|interval| HeartbeatConfig { interval, timeout: interval, ttl: 0 });
         self.settings.connection.heartbeat = config;
         self
@@ -120,6 +127,7 @@ impl<T: Kind> Options<T> {
         }
         let ttl = u16::try_from(ttl.as_millis() / 100).map_err(|_| OptionsError::TimeToLive)?;
         let is_on = !interval.is_zero();
+        let interval = interval.max(SHORTEST_INTERVAL);
         self.settings.connection.heartbeat = is_on.then_some(HeartbeatConfig { interval, timeout, ttl });
         Ok(self)
     }

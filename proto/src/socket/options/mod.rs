@@ -414,6 +414,16 @@ mod tests {
     }
 
     #[test]
+    fn interval_of_heartbeats_is_at_least_a_millisecond() {
+        let (short, millisecond) = (Duration::from_nanos(1), Duration::from_millis(1));
+        let dealer = Options::<Dealer>::new;
+        for options in [dealer().heartbeat(short), dealer().heartbeat_with(short, millisecond, short).unwrap()] {
+            let config = options.settings.connection.heartbeat.unwrap();
+            assert_eq!([config.interval, config.timeout], [millisecond; 2]);
+        }
+    }
+
+    #[test]
     fn delays_before_a_dial_are_never_zero() {
         let (zero, second) = (Duration::ZERO, Duration::from_secs(1));
         let settings = Options::<Dealer>::new().reconnect(zero, zero).reconnect_refused(zero, second).settings;

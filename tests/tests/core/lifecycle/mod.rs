@@ -15,6 +15,7 @@ mod model_check;
 mod network;
 mod options;
 mod random_faults;
+mod random_options;
 mod random_refusals;
 mod random_shutdowns;
 mod reconnect;
