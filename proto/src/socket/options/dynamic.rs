@@ -418,8 +418,8 @@ impl<T: Kind> Options<T> {
         Ok(self.present(names).into_iter().next())
     }
 
-    /// Returns all options that have a value, the defaults included. [Set](Self::set) in this order, they turn other options
-    /// of the same socket type into these.
+    /// Returns all options that have a value, the defaults included. [Set](Self::set) in this order, they turn new options of
+    /// the same socket type into these.
     pub fn iter(&self) -> impl Iterator<Item = SocketOption> {
         SocketOption::TABLE.iter().flat_map(|names| self.present(names))
     }
