@@ -86,7 +86,7 @@ pub enum OptionsError {
     #[error("a socket may have 32 properties of its own, each with at most 1024 bytes")]
     Properties,
     /// The address of the SOCKS5 proxy is not a host and a port, or is a wildcard. The value is the text that was
-    /// given.
+    /// given, with `..` in place of all before an `@`.
     #[error("`{0}` is not a proxy; write host:port, as in localhost:1080")]
     Proxy(String),
     /// The user name or the password for the SOCKS5 proxy does not have 1 to 255 bytes.

@@ -51,7 +51,7 @@ impl<T: Kind> Options<T> {
     #[doc(alias = "ZMQ_SOCKS_PROXY")]
     pub fn socks_proxy(mut self, proxy: &str) -> Result<Self, OptionsError> {
         let at = format!("tcp://{proxy}").parse::<Endpoint>().ok().filter(|at| !at.is_wildcard());
-        let at = at.ok_or_else(|| OptionsError::Proxy(proxy.into()))?;
+        let at = at.ok_or_else(|| OptionsError::Proxy(without_login(proxy)))?;
         self.settings.proxy = Some(Arc::new(Proxy { at, user: None }));
         Ok(self)
     }
@@ -81,4 +81,9 @@ impl<T: Kind> Options<T> {
         }
         Ok(options)
     }
+}
+
+/// Returns the text with `..` in place of a user and a password before an `@`, to keep the password out of logs.
+fn without_login(proxy: &str) -> String {
+    proxy.rsplit_once('@').map_or_else(|| proxy.into(), |(_, host)| format!("..@{host}"))
 }

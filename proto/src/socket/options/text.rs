@@ -6,9 +6,9 @@ use super::value::Value;
 use super::{Settings, SocketOption};
 use crate::security::Security;
 use crate::socket_type::{TypeSet, without_zmq};
-use alloc::borrow::ToOwned;
+use alloc::borrow::{Cow, ToOwned};
 use alloc::format;
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 use thiserror::Error;
@@ -93,21 +93,23 @@ pub(super) enum Libzmq {
 }
 
 impl Libzmq {
-    /// Returns the text that the option has here. Text that is none of libzmq's stays as it is.
-    fn translate(self, text: &str) -> String {
+    /// Returns the text that the option has here. Text that is none of libzmq's stays as it is, without a copy, because it may
+    /// be a secret.
+    fn translate(self, text: &str) -> Cow<'_, str> {
         let number = text.parse::<i64>().ok();
         let translated = match (self, number) {
             (Self::Millis | Self::NoLimit, Some(-1)) | (Self::MillisOrZero, Some(0)) => "none",
-            (Self::Millis | Self::MillisOrZero, Some(_)) => return format!("{text}ms"),
+            (Self::Millis | Self::MillisOrZero, Some(_)) => return format!("{text}ms").into(),
             (Self::StopBits, Some(0)) => "never",
             (Self::StopBits, Some(bits @ 1..=7)) => {
                 let words = [(1, "refused"), (2, "handshake_failed"), (4, "disconnected")];
                 let words: Vec<_> =
                     words.into_iter().filter(|(bit, _)| bits & bit != 0).map(|(_, word)| word).collect();
-                return words.join(" ");
+                return words.join(" ").into();
             }
             (Self::Inverse, _) => match bool::read(text) {
-                Some(on) => return (!on).to_string(),
+                Some(true) => "false",
+                Some(false) => "true",
                 None => text,
             },
             (Self::NoDrop, _) => match bool::read(text) {
@@ -115,10 +117,10 @@ impl Libzmq {
                 Some(false) => "drop_newest",
                 None => text,
             },
-            (Self::Property, _) => return text.replacen(':', " ", 1),
+            (Self::Property, _) => return text.replacen(':', " ", 1).into(),
             _ => text,
         };
-        translated.to_owned()
+        translated.into()
     }
 }
 

@@ -233,8 +233,21 @@ fn errors_of_options_do_not_contain_secrets() {
         let text = error(name, value);
         assert!(!text.contains("secret"), "{text}");
     }
+    // The form of other programs, with the login in the address.
+    for proxy in ["ann:secret@proxy:1080", "socks5://ann:secret@proxy:1080", "ann:secret@more@proxy:1080"] {
+        let error = Options::of(SocketType::Push).set(parse("socks_proxy", proxy)).unwrap_err().to_string();
+        assert_eq!(error, "`..@proxy:1080` is not a proxy; write host:port, as in localhost:1080");
+    }
     #[cfg(feature = "plain")]
     assert_eq!(parse("security", "plain_client ann secret").to_string(), "security = ..");
+}
+
+/// A copy of a secret would stay in freed memory.
+#[test]
+fn text_with_the_same_meaning_is_not_copied() {
+    for relation in [Libzmq::Same, Libzmq::Part] {
+        assert!(matches!(relation.translate("curve_server secret"), Cow::Borrowed("curve_server secret")));
+    }
 }
 
 #[test]
