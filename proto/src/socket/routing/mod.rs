@@ -5,6 +5,7 @@ pub(super) mod arrival_order;
 pub(super) mod departed;
 pub(super) mod distributor;
 pub(super) mod fair_queue;
+pub(super) mod interests;
 mod key;
 pub(super) mod load_balancer;
 mod prefix_part;
