@@ -17,7 +17,6 @@ use crate::socket::pipe::Pipes;
 use crate::socket::routing::distributor::Distributor;
 use crate::socket::routing::fair_queue::FairQueue;
 use crate::socket::routing::interests::Interests;
-use crate::socket::routing::subscriptions::Cancelled;
 use crate::socket_type::SocketType;
 use alloc::collections::BTreeSet;
 use alloc::sync::Arc;
@@ -80,9 +79,9 @@ impl Subscribe {
                 }
             }
             Subscription::Cancel(prefix) => {
-                let outcome = self.interests.remove(prefix).ok_or(SubscribeError::NotSubscribed)?;
+                let is_last = self.interests.remove(prefix).ok_or(SubscribeError::NotSubscribed)?;
                 // A publisher removes the prefix at the first cancellation, however often this socket has subscribed.
-                if outcome != Cancelled::StillHeld {
+                if is_last {
                     self.broadcast(pipes, change);
                     self.drop_unmatched(pipes);
                 }

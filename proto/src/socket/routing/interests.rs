@@ -1,6 +1,5 @@
 //! [`Interests`]: the prefixes to which the application of a subscriber has subscribed.
 
-use super::subscriptions::Cancelled;
 use super::trie::Trie;
 use crate::entropy::Entropy;
 use alloc::vec::Vec;
@@ -29,16 +28,16 @@ impl Interests {
         *count == 1
     }
 
-    /// Removes one subscription to a prefix. Returns `None` if there was none. If the result is [`Cancelled::Gone`],
-    /// the cancellation must be sent to publishers.
-    pub(crate) fn remove(&mut self, prefix: &[u8]) -> Option<Cancelled> {
+    /// Removes one subscription to a prefix. Returns `None` if there was none, and true if it was the last one, so that the
+    /// cancellation must be sent to publishers.
+    pub(crate) fn remove(&mut self, prefix: &[u8]) -> Option<bool> {
         let (id, count) = self.counts.get_mut(prefix)?;
         *count -= 1;
-        if *count > 0 {
-            return Some(Cancelled::StillHeld);
+        let is_last = *count == 0;
+        if is_last {
+            self.counts.remove(id);
         }
-        self.counts.remove(id);
-        Some(Cancelled::Gone(0))
+        Some(is_last)
     }
 
     /// Returns true if a message on this topic matches at least one subscription.
@@ -80,11 +79,7 @@ mod tests {
                     assert_eq!(interests.add(&prefix), *count == 0);
                     *count += 1;
                 } else {
-                    let expected = match *count {
-                        0 => None,
-                        1 => Some(Cancelled::Gone(0)),
-                        _ => Some(Cancelled::StillHeld),
-                    };
+                    let expected = (*count > 0).then_some(*count == 1);
                     assert_eq!(interests.remove(&prefix), expected);
                     *count = count.saturating_sub(1);
                 }

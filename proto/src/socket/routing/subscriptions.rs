@@ -24,11 +24,9 @@ pub(crate) enum Subscribed {
 /// Result of the cancellation of a subscription to a prefix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Cancelled {
-    /// The prefix has no subscriber any more. At a publisher, carries the number of its [repeats](Subscriptions::add_repeat);
-    /// at a subscriber always 0.
+    /// The prefix has no subscriber any more. Carries the number of its [repeats](Subscriptions::add_repeat).
     Gone(usize),
-    /// A subscription to the prefix remains. At a publisher, another peer is subscribed to the prefix. At a subscriber,
-    /// the application had subscribed to the prefix more than once.
+    /// Another peer is subscribed to the prefix.
     StillHeld,
 }
 
