@@ -3,6 +3,7 @@
 
 mod age;
 mod incoming;
+mod marks;
 mod outgoing;
 pub(crate) mod queue;
 mod reader;
@@ -17,7 +18,7 @@ pub use reader::{Demand, Reader};
 use senders::Senders;
 
 use crate::address::Endpoint;
-use crate::connection::{ConnectionError, FLOOR, MemoryBudget, Share, Subscription, Written};
+use crate::connection::{ConnectionError, MemoryBudget, Share, Subscription, Written};
 use crate::cost;
 use crate::message::Frame;
 use crate::socket::event::{DropReason, Event, EventQueue};
@@ -352,101 +353,9 @@ impl Pipes {
         }
     }
 
-    /// Returns the high-water marks of the options: of outgoing and of incoming queues.
-    fn marks(settings: &Settings) -> [HighWaterMark; 2] {
-        // A queue that keeps only its latest message is never full.
-        let mark = |messages, bytes| {
-            if settings.conflate { HighWaterMark::new(usize::MAX, 0) } else { HighWaterMark::new(messages, bytes) }
-        };
-        [mark(settings.send_hwm, settings.send_hwm_bytes), mark(settings.recv_hwm, settings.recv_hwm_bytes)]
-    }
-
-    /// Applies changed options to all queues. Returns the pipes that have room for messages now and may have had none before.
-    pub(crate) fn configure(&mut self, settings: &Settings) -> Vec<PipeId> {
-        self.marks = Self::marks(settings);
-        #[cfg(feature = "meter")]
-        {
-            let ([send, recv], [of_send, of_recv]) = (self.largest_marks, self.marks);
-            self.largest_marks = [send.max(of_send), recv.max(of_recv)];
-        }
-        self.lower_marks();
-        self.conflate = settings.conflate;
-        let admits_dials = self.immediate && !settings.immediate;
-        self.immediate = settings.immediate;
-        self.update_max_send_size(settings.max_send_size);
-        let (send_hwm, recv_hwm) = (self.send_hwm, self.recv_hwm);
-        let mut with_room = Vec::new();
-        for id in self.ids() {
-            cost::requested(1);
-            let Some(pipe) = self.get_mut(id) else { continue };
-            pipe.close_if_full(send_hwm);
-            let is_full = pipe.outgoing.is_full(send_hwm);
-            // A connection that was accepted has no queue before the end of its handshake.
-            if !is_full && (pipe.full || admits_dials && pipe.state.is_open_dial()) {
-                pipe.full = false;
-                with_room.push(id);
-            }
-            if pipe.stalled && !pipe.incoming.is_full(recv_hwm) {
-                pipe.stalled = false;
-                self.request_service(id);
-            }
-        }
-        with_room
-    }
-
     /// Returns true if a pipe was ever inserted.
     pub(crate) fn has_ever_had_pipes(&self) -> bool {
         !self.slots.is_empty()
-    }
-
-    /// Sets the memory that this socket shares with others. Must be called before the first pipe is inserted.
-    pub(crate) fn set_budget(&mut self, budget: Arc<MemoryBudget>) {
-        self.budget = Some(budget);
-    }
-
-    pub(crate) const fn budget(&self) -> Option<&Arc<MemoryBudget>> {
-        self.budget.as_ref()
-    }
-
-    /// Counts the memory that a pipe holds in the budget of the socket, and lowers the high-water marks in
-    /// bytes while the limit of the budget is exceeded.
-    #[inline]
-    pub(crate) fn count_held(&mut self, id: PipeId) {
-        if self.budget.is_some() {
-            self.count_held_now(id);
-        }
-    }
-
-    #[inline(never)]
-    fn count_held_now(&mut self, id: PipeId) {
-        if let Some(pipe) = self.get_mut(id) {
-            let held = pipe.outgoing.held_bytes() + pipe.incoming.held_bytes();
-            pipe.share.set(usize::try_from(held).unwrap_or(usize::MAX).saturating_add(pipe.subscriptions));
-        }
-        self.lower_marks();
-    }
-
-    /// Sets the high-water marks to those of the options, or to lower ones while the limit of the budget is exceeded.
-    fn lower_marks(&mut self) {
-        let is_exceeded = self.budget.as_ref().is_some_and(|budget| budget.is_exceeded());
-        let limit = if is_exceeded { FLOOR } else { usize::MAX };
-        [self.send_hwm, self.recv_hwm] = self.marks.map(|mark| mark.lowered(limit));
-    }
-
-    /// Sets the memory in bytes of the subscriptions of a peer, which [`count_held`](Self::count_held) counts. Returns the
-    /// memory that was set before.
-    pub(crate) fn set_subscriptions(&mut self, id: PipeId, bytes: usize) -> usize {
-        self.get_mut(id).map_or(0, |pipe| core::mem::replace(&mut pipe.subscriptions, bytes))
-    }
-
-    /// Counts the memory of a pipe without a connection. The next message that is queued then requests this again.
-    fn count_unsent(&mut self, id: PipeId) {
-        if self.budget.is_some()
-            && let Some(pipe) = self.get_mut(id)
-        {
-            pipe.service = Service::Idle;
-            self.count_held_now(id);
-        }
     }
 
     /// Sets the reason why the connection of a pipe must be closed. The next call of `exchange` for this pipe returns
@@ -457,20 +366,6 @@ impl Pipes {
             pipe.state.fail(reason);
             self.request_service(id);
         }
-    }
-
-    /// Sets the maximum size of a message that the peer of a pipe accepts. `option` is `max_send_size` of the socket.
-    pub(crate) fn set_max_message_size(&mut self, id: PipeId, size: usize, option: usize) {
-        let Some(pipe) = self.get_mut(id).filter(|pipe| pipe.max_message_size != size) else { return };
-        pipe.max_message_size = size;
-        // Only `inproc` sets a size.
-        self.update_max_send_size(option);
-    }
-
-    fn update_max_send_size(&mut self, option: usize) {
-        cost::requested(self.slots.len());
-        let of_pipes = self.slots.iter().filter_map(|slot| Some(slot.pipe.as_ref()?.max_message_size));
-        self.max_send_size = of_pipes.fold(option, usize::min);
     }
 
     /// Queues the event that `event` creates, if the monitor is on. Otherwise `event` is not called.
