@@ -13,6 +13,7 @@ mod flush;
 mod id;
 mod link;
 mod listener;
+mod messages;
 mod metrics;
 mod options;
 mod pattern;
@@ -41,11 +42,10 @@ pub use stats::{Drops, HeldMemory, MemoryLimits, PeerStats, SocketStats, Traffic
 pub use wait::WaitId;
 
 use crate::address::{Endpoint, NetworkError, TransportConfig};
-use crate::connection::{ConnectionConfig, Ledger, MemoryBudget, Peer};
+use crate::connection::{ConnectionConfig, Ledger, MemoryBudget};
 use crate::cost;
 use crate::entropy::Entropy;
 use crate::kind::Kind;
-use crate::message::Message;
 use crate::socket::options::Settings;
 use crate::socket::pipe::Pipes;
 use crate::socket_type::SocketType;
@@ -55,7 +55,6 @@ use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use close::LingerFrom;
 use core::fmt;
 use effects::Effects;
 use listener::Listener;
@@ -249,154 +248,6 @@ impl Socket {
     /// socket.
     pub const fn transport(&self) -> &TransportConfig {
         &self.settings.transport
-    }
-
-    /// Queues a message for the peers that the socket type selects, for example the next peer in turn, or all
-    /// subscribers.
-    ///
-    /// # Errors
-    /// [`SendError`], which carries the message that was not sent.
-    #[inline]
-    pub fn send(&mut self, message: impl Into<Message>) -> Result<(), SendError> {
-        let mut message = message.into();
-        self.offer(&mut message).map_err(|why| self.send_error(why, message))
-    }
-
-    /// Queues a message as [`send`](Self::send) does. If the message is queued, `message` is empty afterwards.
-    /// Otherwise, `message` stays unchanged.
-    ///
-    /// # Errors
-    /// [`Unsent`]: the reasons of [`SendError`], without the message.
-    #[inline]
-    pub fn offer(&mut self, message: &mut Message) -> Result<(), Unsent> {
-        let _call = cost::call("Socket::offer", 1);
-        cost::input_of(|| message.size() + message.len());
-        if self.is_blocked {
-            return self.offer_blocked(message);
-        }
-        if self.pipes.max_send_size != usize::MAX && message.size() > self.pipes.max_send_size {
-            self.check_size(message)?;
-        }
-        match self.pattern.send(&mut self.pipes, message) {
-            Ok(effects) if effects.is_empty() => Ok(()),
-            Ok(effects) => {
-                self.handle_sent(message, effects);
-                Ok(())
-            }
-            Err(why) => {
-                self.pipes.stats.full_sends += u64::from(why == Unsent::Full);
-                Err(why)
-            }
-        }
-    }
-
-    /// Refuses a message while `is_blocked` is true. But a REP may send its last reply while it is closing; then drains
-    /// the pipe of this reply.
-    #[cold]
-    fn offer_blocked(&mut self, message: &mut Message) -> Result<(), Unsent> {
-        if !self.closing {
-            return Err(Unsent::Unreachable);
-        }
-        let debtor = self.debtor().ok_or(Unsent::Closed)?;
-        let effects = self.pattern.send(&mut self.pipes, message)?;
-        self.effects |= effects;
-        self.drain(debtor, LingerFrom::Now);
-        Ok(())
-    }
-
-    /// Checks the size of a message that is larger than the smallest limit, which may be the limit of a peer that does not
-    /// receive the message.
-    #[cold]
-    fn check_size(&mut self, message: &Message) -> Result<(), Unsent> {
-        let (mut size, mut limit) = (message.size(), self.pipes.max_send_size);
-        if self.socket_type().begins_with_routing_id() {
-            size -= message.head().len();
-            let peer = self.pattern.addressee(&self.pipes, message).or_else(|| self.pattern.find_peer(message.head()));
-            let of_peer = peer.and_then(|pipe| self.pipes.get(pipe)).map_or(usize::MAX, |pipe| pipe.max_message_size);
-            limit = of_peer.min(self.settings.max_send_size);
-        }
-        if size > limit { Err(Unsent::TooLarge) } else { Ok(()) }
-    }
-
-    /// Handles the effects (consequences) that the socket type returned when it sent `message`. [`Effects::DRAIN_PEER`]
-    /// is returned only by a STREAM, for a message that requests to disconnect its peer: this peer is drained, which
-    /// means that the messages already queued for it are still sent. All other effects are stored until the driver
-    /// polls them.
-    fn handle_sent(&mut self, message: &mut Message, mut effects: Effects) {
-        if effects.take(Effects::DRAIN_PEER)
-            && let Some(pipe) = self.pattern.addressee(&self.pipes, message)
-        {
-            message.take();
-            self.drain(pipe, LingerFrom::NextTimeout);
-        }
-        self.effects |= effects;
-    }
-
-    /// Removes and returns the next received message. Takes messages from the peers in turn; an XPUB takes them in the
-    /// order of arrival.
-    ///
-    /// # Errors
-    /// [`RecvError`].
-    #[inline]
-    pub fn recv(&mut self) -> Result<Message, RecvError> {
-        let _call = cost::call("Socket::recv", 1);
-        if self.is_blocked {
-            return self.recv_blocked();
-        }
-        self.pattern.recv(&mut self.pipes, &mut self.effects)
-    }
-
-    /// Removes and returns the next message, as [`recv`](Self::recv) does, together with its sender. The returned
-    /// [`Peer`] has the properties that the sender sent in the handshake, and the user id that authentication set
-    /// (libzmq: `zmq_msg_gets`). The sender of a [`disconnect_message`](crate::Options::disconnect_message) is the peer
-    /// that disconnected.
-    ///
-    /// # Errors
-    /// [`RecvError`].
-    pub fn recv_from(&mut self) -> Result<(Message, Arc<Peer>), RecvError> {
-        let sender = self.pattern.next_sender(&mut self.pipes);
-        let message = self.recv()?;
-        Ok((message, sender.expect("each message was sent by a peer that was ready")))
-    }
-
-    /// Converts the reason for which a message was not sent into the error that contains the message.
-    #[cold]
-    pub fn send_error(&self, why: Unsent, message: Message) -> SendError {
-        match why {
-            Unsent::Unreachable => SendError::Unreachable(message, self.failing_dials()),
-            Unsent::Closed => match self.runtime_error {
-                Some(error) => SendError::Runtime(message, error),
-                None => SendError::Closed(message),
-            },
-            Unsent::Full
-            | Unsent::Unroutable
-            | Unsent::Unaddressed
-            | Unsent::NotGrouped
-            | Unsent::SingleFrame
-            | Unsent::FrameCount
-            | Unsent::OutOfTurn
-            | Unsent::TooLarge
-            | Unsent::Unsupported(_) => why.into_error(message),
-        }
-    }
-
-    /// Returns true if [`send`](Self::send) would return neither [`SendError::Full`] nor [`SendError::OutOfTurn`] now
-    /// (`ZMQ_EVENTS` with `ZMQ_POLLOUT`). Always true for a closed socket, for a socket type that only receives, and while
-    /// `send` returns [`SendError::Unreachable`]: `send` returns an error at once.
-    ///
-    /// Always true for a ROUTER, STREAM, SERVER or PEER: the routing id in the message selects the peer, so only `send`
-    /// can check whether this peer has room.
-    pub fn can_send(&mut self) -> bool {
-        let _call = cost::call("Socket::can_send", 1);
-        self.is_blocked || self.pattern.can_send(&mut self.pipes) || !self.socket_type().can_send()
-    }
-
-    /// Returns true if [`recv`](Self::recv) would return neither [`RecvError::Empty`] nor [`RecvError::OutOfTurn`] now
-    /// (`ZMQ_EVENTS` with `ZMQ_POLLIN`). Always true for a closed socket, for a socket type that only sends, and while
-    /// `recv` returns [`RecvError::Unreachable`]: `recv` returns an error at once.
-    pub fn can_recv(&mut self) -> bool {
-        let _call = cost::call("Socket::can_recv", 1);
-        self.is_blocked || self.pattern.can_recv(&mut self.pipes) || !self.socket_type().can_receive()
     }
 
     /// Returns the next action for the driver, which is the code that does the IO. Returns `None` if there is no action
