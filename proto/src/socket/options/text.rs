@@ -117,7 +117,10 @@ impl Libzmq {
                 Some(false) => "drop_newest",
                 None => text,
             },
-            (Self::Property, _) => return text.replacen(':', " ", 1).into(),
+            (Self::Property, _) => match text.split_once(':') {
+                Some((name, value)) if !name.contains(char::is_whitespace) => return format!("{name} {value}").into(),
+                _ => text,
+            },
             _ => text,
         };
         translated.into()

@@ -185,6 +185,8 @@ fn options_of_libzmq_have_its_values() {
         ("TCP_KEEPALIVE", "1", "keepalive = on"),
         ("ROUTER_MANDATORY", "1", "mandatory = true"),
         ("METADATA", "X-key:value", "metadata = X-key value"),
+        ("METADATA", "X-url:http://a:1", "metadata = X-url http://a:1"),
+        ("METADATA", "X-url http://a:1", "metadata = X-url http://a:1"),
     ] {
         assert_eq!(parse(name, value).to_string(), ours, "{name} = {value}");
     }
