@@ -84,7 +84,8 @@ macro_rules! blocking_methods {
     };
     (send $kind:ident) => {
         /// Sends a message. Blocks while there is no peer, or while the high-water mark of every peer that could receive
-        /// the message is reached. A type that drops messages for such peers, as PUB does by default, does not block.
+        /// the message is reached. Types that drop messages for such peers do not block: REP, XSUB, a ROUTER without
+        /// `mandatory`, and, by default, PUB, XPUB and RADIO.
         ///
         /// # Errors
         /// [`SendError`](sansmq_proto::SendError), which returns the message; never

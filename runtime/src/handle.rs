@@ -173,8 +173,8 @@ impl<T: Kind> Handle<T> {
 
 impl<T: Kind> Handle<T> {
     /// Sends a message. Waits while the socket has no room for the message, because there is no peer, or because the
-    /// high-water mark of every peer that could receive the message is reached. A socket type that drops messages for
-    /// peers without room, such as PUB by default, does not wait.
+    /// high-water mark of every peer that could receive the message is reached. Types that drop messages for peers without
+    /// room do not wait: REP, XSUB, a ROUTER without `mandatory`, and, by default, PUB, XPUB and RADIO.
     ///
     /// Cancel-safe: if the future is dropped before it is ready, the message has not been sent. So a time-out of the runtime
     /// around this future is the counterpart of `ZMQ_SNDTIMEO`.

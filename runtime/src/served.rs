@@ -63,7 +63,8 @@ impl<R: CurrentRuntime, T: Typed> Served<R, T> {
     }
 
     /// Creates a socket with the default [`Options`] on the current runtime. With other options, write
-    /// `Socket::on(&R::try_current()?, options)`.
+    /// `Socket::on(&Tokio::try_current()?, options)`, where `Tokio` is the runtime, and import the trait
+    /// `sansmq::runtime::CurrentRuntime`.
     ///
     /// # Errors
     /// [`StartError::NoRuntime`] if there is no current runtime.
@@ -80,7 +81,18 @@ impl<R: CurrentRuntime, T: Typed> Default for Served<R, T> {
 }
 
 impl<R: CurrentRuntime, T: Kind> Served<R, T> {
-    /// Creates a socket with the given options on the current runtime.
+    /// Creates a socket with the given options on the current runtime. The type of the socket may be known only at run time:
+    ///
+    /// ```
+    /// use sansmq::{Options, SocketType};
+    ///
+    /// # use sansmq::runtime::{CurrentRuntime, Served as Socket};
+    /// # fn open<R: CurrentRuntime>() -> Result<Socket<R>, Box<dyn core::error::Error>> {
+    /// let socket_type: SocketType = "dealer".parse()?; // from a configuration file
+    /// let socket = Socket::with_options(Options::of(socket_type)); // `Socket` of sansmq::tokio or sansmq::smol
+    /// # Ok(socket)
+    /// # }
+    /// ```
     ///
     /// # Panics
     /// If there is no current runtime.

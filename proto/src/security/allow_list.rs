@@ -106,7 +106,7 @@ impl AllowList {
     /// Accepts the CURVE keys for which `known` returns true. `known` is called for each connecting peer and must not
     /// block.
     ///
-    /// For a folder of certificates, including later changes to it, see `KeyFolder` of sansmq-os.
+    /// For a folder of certificates, including later changes to it, see `sansmq::keys::KeyFolder`.
     #[cfg(feature = "curve")]
     #[must_use]
     pub fn curve_keys_known_by(mut self, known: impl Fn(&PublicKey) -> bool + Send + Sync + 'static) -> Self {

@@ -67,7 +67,8 @@ macro_rules! async_methods {
     };
     (send $kind:ident) => {
         /// Sends a message. Waits while there is no peer, or while the high-water mark of every peer that could receive
-        /// the message is reached. A type that drops messages for such peers, as PUB does by default, does not wait.
+        /// the message is reached. Types that drop messages for such peers do not wait: REP, XSUB, a ROUTER without
+        /// `mandatory`, and, by default, PUB, XPUB and RADIO.
         ///
         /// Cancel-safe: if the future is dropped before it is ready, the message has not been sent. So a time-out of the runtime
         /// around this future is the counterpart of `ZMQ_SNDTIMEO`.

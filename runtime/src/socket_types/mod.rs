@@ -40,7 +40,8 @@ macro_rules! socket_types {
         $crate::socket_types! { @type $runtime, $methods, $example, Rep, RepSocket, [receive send], "REP", "ZMQ_REP",
             /// REP socket: receives a request and sends its reply, in strict alternation (RFC 28).
             ///
-            /// Peers are REQ and DEALER sockets. To answer requests in another order, use a [`RouterSocket`].
+            /// Peers are REQ and DEALER sockets. To answer requests in another order, use a [`RouterSocket`]. A reply to a peer
+            /// that has disconnected, or that has a full queue (`send_hwm`), is dropped.
         }
         $crate::socket_types! { @type $runtime, $methods, $example, Dealer, DealerSocket, [send receive], "DEALER", "ZMQ_DEALER",
             /// DEALER socket: sends to its peers in turn and receives from all of them, at any time (RFC 28).
@@ -54,7 +55,8 @@ macro_rules! socket_types {
             ///
             /// Peers are DEALER, REQ and ROUTER sockets. A received message begins with the routing id of its sender; to
             /// reply, send a message that begins with the same frame. Without the option `mandatory`, a message to an
-            /// unknown routing id is dropped.
+            /// unknown routing id, or to a peer with a full queue (`send_hwm`), is dropped. With it, the first is an error,
+            /// and `send` waits for room in the queue.
         }
         $crate::socket_types! { @type $runtime, $methods, $example, Pair, PairSocket, [send receive], "PAIR", "ZMQ_PAIR",
             /// PAIR socket: exchanges messages with exactly one peer, another PAIR (RFC 31).
@@ -91,7 +93,7 @@ macro_rules! socket_types {
             /// XSUB socket: a SUB that can also subscribe by sending messages (RFC 29).
             ///
             /// A sent message with the first byte 1 or 0 adds or cancels a subscription to the rest of the message. Other
-            /// messages are sent to the publishers.
+            /// messages are sent to the publishers, except to those with a full queue (`send_hwm`).
         }
         $crate::socket_types! { @type $runtime, $methods, $example, Radio, RadioSocket, [send publish], "RADIO", "ZMQ_RADIO",
             /// RADIO socket: sends each message, `[group, body]`, to all peers that have joined the group (RFC 48).

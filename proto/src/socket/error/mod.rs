@@ -16,7 +16,7 @@ const FORKED: &str = "the socket was created before a fork, and the thread that 
 const INTERRUPTED: &str = "a signal interrupted the call; handle the signal, and call again";
 
 /// Text of the errors of a closed socket.
-pub(super) const CLOSED: &str = "the socket is closed; create a new socket to continue";
+pub(super) const CLOSED: &str = "the socket is closed, or its runtime has ended; create a new socket to continue";
 
 /// Implements `Debug` with the name of the type and the text.
 macro_rules! debug_with_text {
