@@ -26,7 +26,7 @@ pub trait Kind: sealed::Sealed + Debug + Send + Sync + 'static {}
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not stand for one socket type",
     label = "requires a marker of one socket type",
-    note = "use a marker of the module `kind`, such as `Router`; a socket or options of kind `Any` result from `erase()`"
+    note = "use a marker of the module `kind`, such as `Router`; options of kind `Any` result from `erase()` or `Options::of`"
 )]
 pub trait Typed: Kind {
     /// The socket type of this marker.
@@ -54,7 +54,7 @@ pub trait Receives: Kind {}
 #[diagnostic::on_unimplemented(
     message = "`{Self}` sockets do not have the options of ZMTP connections",
     label = "requires a socket type that uses ZMTP",
-    note = "STREAM does not use ZMTP, so it has no handshake and no security; for `Any`, set the option before `erase()`"
+    note = "STREAM does not use ZMTP, so it has no handshake and no security; for `Any`, set the option with `Options::set`"
 )]
 pub trait Zmtp: Kind {}
 
@@ -62,7 +62,7 @@ pub trait Zmtp: Kind {}
 #[diagnostic::on_unimplemented(
     message = "`{Self}` sockets do not send a routing id to their peers",
     label = "requires a socket type with a routing id of its own",
-    note = "REQ, DEALER and ROUTER have a routing id; for `Any`, set the option before `erase()`"
+    note = "REQ, DEALER and ROUTER have a routing id; for `Any`, set the option with `Options::set`"
 )]
 pub trait HasRoutingId: Kind {}
 
@@ -79,7 +79,7 @@ pub trait Publishes: Kind {}
 #[diagnostic::on_unimplemented(
     message = "`{Self}` sockets do not filter messages by prefix",
     label = "requires a socket type that filters by prefix",
-    note = "PUB, XPUB and SUB filter messages by prefix; for `Any`, set the option before `erase()`"
+    note = "PUB, XPUB and SUB filter messages by prefix; for `Any`, set the option with `Options::set`"
 )]
 pub trait FiltersByPrefix: Kind {}
 
@@ -128,7 +128,7 @@ pub trait ConnectsPeers: Kind {}
 #[diagnostic::on_unimplemented(
     message = "`{Self}` sockets cannot conflate messages",
     label = "requires a socket type with this option",
-    note = "DEALER, PUSH, PULL, PUB and SUB can keep only the latest message; for `Any`, set the option before `erase()`"
+    note = "DEALER, PUSH, PULL, PUB and SUB can keep only the latest message; for `Any`, set the option with `Options::set`"
 )]
 pub trait Conflate: Kind {}
 
@@ -136,7 +136,7 @@ pub trait Conflate: Kind {}
 #[diagnostic::on_unimplemented(
     message = "`{Self}` sockets do not have the option `hello_message`",
     label = "requires a socket type with this option",
-    note = "DEALER, ROUTER, CLIENT, SERVER and PEER have this option; for `Any`, set the option before `erase()`"
+    note = "DEALER, ROUTER, CLIENT, SERVER and PEER have this option; for `Any`, set the option with `Options::set`"
 )]
 pub trait HelloMessage: Kind {}
 
@@ -145,7 +145,7 @@ pub trait HelloMessage: Kind {}
 #[diagnostic::on_unimplemented(
     message = "`{Self}` sockets do not have the option `disconnect_message`",
     label = "requires a socket type with this option",
-    note = "ROUTER, SERVER and PEER have this option; for `Any`, set the option before `erase()`"
+    note = "ROUTER, SERVER and PEER have this option; for `Any`, set the option with `Options::set`"
 )]
 pub trait DisconnectMessage: Kind {}
 
@@ -154,7 +154,7 @@ pub trait DisconnectMessage: Kind {}
 #[diagnostic::on_unimplemented(
     message = "`{Self}` sockets do not have the option `hiccup_message`",
     label = "requires a socket type with this option",
-    note = "DEALER, CLIENT and PEER have this option; for `Any`, set the option before `erase()`"
+    note = "DEALER, CLIENT and PEER have this option; for `Any`, set the option with `Options::set`"
 )]
 pub trait HiccupMessage: Kind {}
 

@@ -236,6 +236,13 @@ pub struct ParseSocketTypeError {
     pub text: String,
 }
 
+impl SocketType {
+    /// Returns the article of the name in errors: "a DEALER", "an XPUB".
+    pub(crate) const fn article(self) -> &'static str {
+        if matches!(self, Self::XPub | Self::XSub) { "an" } else { "a" }
+    }
+}
+
 /// Returns the names of socket types, separated by commas.
 pub(crate) fn list(types: &[SocketType]) -> String {
     types.iter().map(|socket_type| socket_type.name()).collect::<Vec<_>>().join(", ")

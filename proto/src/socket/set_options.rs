@@ -4,7 +4,7 @@ use super::Socket;
 use crate::connection::Ledger;
 use crate::cost;
 use crate::kind::{Any, Kind};
-use crate::security::ZapHandler;
+use crate::security::{AuthSource, ZapHandler};
 use crate::socket::effects::Effects;
 use crate::socket::error::{CLOSED, OptionsError};
 use crate::socket::options::{Options, Settings, SocketOption};
@@ -22,7 +22,8 @@ pub enum SetOptionsError {
     InUse(&'static str),
     /// The options are for another socket type.
     #[error(
-        "these are options of a {given} socket, but the socket is a {socket}; begin with the options of this socket"
+        "these are options of {} {given} socket, but the socket is {} {socket}; begin with the options of this socket",
+        .given.article(), .socket.article()
     )]
     OtherType {
         /// Type of the socket.
@@ -137,7 +138,7 @@ fn fixed_difference(old: &Settings, new: &Settings) -> Option<&'static str> {
     let (before, after) = (&old.connection, &new.connection);
     [
         ("security", before.security == after.security),
-        ("authenticator", before.auth_source == after.auth_source),
+        (auth_source_option(&before.auth_source, &after.auth_source), before.auth_source == after.auth_source),
         ("zap_domain", before.domain == after.domain),
         ("zap_handler", is_same(before.handler.as_ref(), after.handler.as_ref())),
         ("auth_timeout", before.auth_timeout == after.auth_timeout),
@@ -147,6 +148,15 @@ fn fixed_difference(old: &Settings, new: &Settings) -> Option<&'static str> {
     ]
     .into_iter()
     .find_map(|(option, is_same)| (!is_same).then_some(option))
+}
+
+/// Returns the name of the option that changes one source of decisions to the other.
+fn auth_source_option(before: &AuthSource, after: &AuthSource) -> &'static str {
+    match (before, after) {
+        #[cfg(feature = "curve")]
+        (_, AuthSource::AnyKey) | (AuthSource::AnyKey, AuthSource::Default) => "any_key",
+        _ => "authenticator",
+    }
 }
 
 fn is_same(before: Option<&Arc<dyn ZapHandler>>, after: Option<&Arc<dyn ZapHandler>>) -> bool {

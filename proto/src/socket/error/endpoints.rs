@@ -50,7 +50,7 @@ pub enum ConnectError {
     RoutingIdTaken,
     /// Sockets of this type do not have the method, `connect_as` or `connect_peer`. Carries the method, the type of the
     /// socket, and the types that have the method.
-    #[error("a {1} socket does not have `{0}`; it exists for {types}", types = list(.2))]
+    #[error("{a} {1} socket does not have `{0}`; it exists for {types}", a = .1.article(), types = list(.2))]
     Unsupported(&'static str, SocketType, Vec<SocketType>),
     /// The routing id that was given to `connect_as` does not have 1 to 255 bytes. The value is its length in bytes.
     #[error("a routing id has 1 to 255 bytes, not {0}")]
@@ -132,7 +132,7 @@ impl WaitError {
 #[non_exhaustive]
 pub enum WaitSubscribedError {
     /// Sockets of this type do not publish, so no peer can subscribe. The value is the type of the socket.
-    #[error("a {0} socket has no subscribers; a PUB, XPUB or RADIO has")]
+    #[error("{a} {0} socket has no subscribers; a PUB, XPUB or RADIO has", a = .0.article())]
     Unsupported(SocketType),
     /// The time-out of a blocking call expired.
     #[error("{subscribers} of {peers} peers have subscribed within the time-out of {after:?}")]
@@ -233,7 +233,7 @@ pub enum UnbindError {
     #[error("no peer has the routing id {0:?}; the peer may have disconnected already")]
     UnknownPeer(Frame),
     /// Sockets of this type do not have `disconnect_peer`. Carries the type of the socket.
-    #[error("a {0} socket does not have `disconnect_peer`; it exists for {types}", types = Trait::AssignsRoutingId.types())]
+    #[error("{a} {0} socket does not have `disconnect_peer`; it exists for {types}", a = .0.article(), types = Trait::AssignsRoutingId.types())]
     Unsupported(SocketType),
     /// The current process is a forked child of the process that created the socket; see
     /// [`RecvError::Forked`](crate::RecvError::Forked).

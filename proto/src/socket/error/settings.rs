@@ -15,7 +15,7 @@ use thiserror::Error;
 pub enum SubscribeError {
     /// This socket cannot subscribe: only a SUB, an XSUB, and an XPUB with `manual` can. The value is the type of the
     /// socket.
-    #[error("a {0} socket does not subscribe; {types} do, XPUB for its peers with `manual`", types = Trait::Subscribes.types())]
+    #[error("{a} {0} socket does not subscribe; {types} do, XPUB for its peers with `manual`", a = .0.article(), types = Trait::Subscribes.types())]
     Unsupported(SocketType),
     /// `unsubscribe` was called for a prefix to which the socket has not subscribed. At an XPUB with `manual`: the peer
     /// that sent the last received subscription change has no subscription to the prefix.
@@ -38,7 +38,7 @@ pub enum SubscribeError {
 #[non_exhaustive]
 pub enum JoinError {
     /// The socket is not a DISH; no other type joins groups. The value is the type of the socket.
-    #[error("a {0} socket does not join groups; {types} does", types = Trait::JoinsGroups.types())]
+    #[error("{a} {0} socket does not join groups; {types} does", a = .0.article(), types = Trait::JoinsGroups.types())]
     Unsupported(SocketType),
     /// The socket has already joined this group.
     #[error("the group is already joined; one `join` is enough")]
@@ -66,7 +66,7 @@ pub enum OptionsError {
     #[error("a routing id has 1 to 255 bytes, not {0}")]
     RoutingId(usize),
     /// Sockets of this type do not have the option. Returned by [`Options::set`](crate::Options::set).
-    #[error("a {socket_type} socket does not have the option `{option}`; it exists for {}", list(types))]
+    #[error("{} {socket_type} socket does not have the option `{option}`; it exists for {}", .socket_type.article(), list(types))]
     NotForType {
         /// Name of the option.
         option: &'static str,
@@ -75,8 +75,8 @@ pub enum OptionsError {
         /// Socket types that have the option.
         types: Vec<SocketType>,
     },
-    /// A duration is zero, but the option requires a longer duration. The value is the name of the option.
-    #[error("`{0}` must be longer than zero")]
+    /// The timeout of the option is zero, but the option requires a longer duration. The value is the name of the option.
+    #[error("the timeout of `{0}` must be longer than zero")]
     ZeroDuration(&'static str),
     /// The name of a property that was given to `metadata` does not begin with `X-`, contains a character other than
     /// letters, digits and `-_.+`, or is longer than 255 bytes. The value is the name.

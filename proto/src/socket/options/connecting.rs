@@ -123,7 +123,7 @@ impl<T: Kind> Options<T> {
         ttl: Duration,
     ) -> Result<Self, OptionsError> {
         if timeout.is_zero() {
-            return Err(OptionsError::ZeroDuration("heartbeat timeout"));
+            return Err(OptionsError::ZeroDuration("heartbeat_with"));
         }
         let ttl = u16::try_from(ttl.as_millis() / 100).map_err(|_| OptionsError::TimeToLive)?;
         let is_on = !interval.is_zero();

@@ -118,7 +118,8 @@ macro_rules! socket_options {
         }
 
         impl SocketOption {
-            /// Names of all options: those of the setters in [`Options`].
+            /// Names of all options: those of the setters in [`Options`], except [`authenticate`](Options::authenticate), which
+            /// sets `authenticator`, and [`zap_handler`](Options::zap_handler), which the context of the socket sets.
             pub const NAMES: &'static [&'static str] = &[$($(#[$attribute])* stringify!($name)),*];
 
             pub(super) const TABLE: &'static [Names] = &[$(
@@ -445,6 +446,7 @@ impl<T: Kind> Options<T> {
 mod tests {
     use super::*;
     use alloc::format;
+    use alloc::string::ToString;
 
     /// Compares each option with the table in the documentation of [`Options`], which another test compares with the setters.
     #[test]
@@ -482,6 +484,38 @@ mod tests {
         let OptionsError::NotForType { option, socket_type, types } = error else { panic!("{error}") };
         assert_eq!((option, socket_type), ("hiccup_message", SocketType::Rep));
         assert_eq!(types, [SocketType::Dealer, SocketType::Client, SocketType::Peer]);
+        let error = Options::of(SocketType::XPub).set(SocketOption::Relaxed(true)).unwrap_err();
+        assert_eq!(error.to_string(), "an XPUB socket does not have the option `relaxed`; it exists for REQ");
+    }
+
+    #[test]
+    fn error_of_heartbeats_names_the_option() {
+        let [second, zero] = [1, 0].map(Duration::from_secs);
+        let error = Options::of(SocketType::Req).set(SocketOption::HeartbeatWith(second, zero, zero)).unwrap_err();
+        assert_eq!(error.to_string(), "the timeout of `heartbeat_with` must be longer than zero");
+    }
+
+    /// Options of kind `Any` cannot be changed before `erase` if they are created with `of`.
+    #[test]
+    fn options_that_do_not_compile_for_any_are_set_by_name() {
+        for note in include_str!("../../kind.rs").lines().filter(|line| line.contains("for `Any`, set")) {
+            assert!(note.contains("with `Options::set`"), "{note}");
+        }
+        let options = Options::of(SocketType::Dealer).set(SocketOption::RoutingId("ann".into())).unwrap();
+        assert_eq!(options.settings.connection.routing_id, "ann");
+    }
+
+    #[cfg(feature = "curve")]
+    #[test]
+    fn refused_change_of_any_key_names_any_key() {
+        use crate::entropy::SeededEntropy;
+        use crate::socket::{SetOptionsError, Socket};
+        let mut socket = Socket::new(Options::of(SocketType::Router), SeededEntropy::new(1));
+        socket.bind("tcp://127.0.0.1:1".parse().unwrap());
+        let reject = || Authenticator::new(|_| crate::security::AuthReply::reject());
+        for option in [SocketOption::AnyKey, SocketOption::Authenticator(reject())] {
+            assert_eq!(socket.set_option(option.clone()), Err(SetOptionsError::InUse(option.name())));
+        }
     }
 
     #[test]

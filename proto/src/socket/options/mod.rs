@@ -45,8 +45,10 @@ use alloc::sync::Arc;
 use core::marker::PhantomData;
 use core::time::Duration;
 
-/// Options of a socket of kind `T` (the socket type), passed when the socket is created. An option that has no effect
-/// on a socket type does not exist for that type.
+/// Options of a socket of kind `T` (the socket type), passed when the socket is created. A socket type has only the options
+/// that have an effect on it: for a marker such as [`Dealer`](crate::kind::Dealer), other setters do not compile, and
+/// [`set`](Self::set) returns an error for other options. Options of kind [`Any`](crate::kind::Any) also have setters of queues and publishers, such as
+/// `send_hwm`, which have no effect if the socket type does not have the option.
 ///
 /// ```
 /// use core::time::Duration;
@@ -296,7 +298,7 @@ mod tests {
         let zero = Duration::ZERO;
         assert_eq!(
             dealer().heartbeat_with(second, zero, second).unwrap_err(),
-            OptionsError::ZeroDuration("heartbeat timeout")
+            OptionsError::ZeroDuration("heartbeat_with")
         );
         assert_eq!(dealer().zap_domain("").unwrap_err(), OptionsError::Domain(0));
         assert_eq!(dealer().zap_domain("d".repeat(256)).unwrap_err(), OptionsError::Domain(256));
