@@ -32,7 +32,9 @@ pub use error::Error;
 pub use sansmq_os::keys;
 #[doc(inline)]
 pub use sansmq_proto as proto;
-pub use sansmq_proto::address::{Host, IpcName, Keepalive, OutOfRange, ParseEndpointError, Resource, Source};
+pub use sansmq_proto::address::{
+    Host, IpcName, Keepalive, KeepaliveConfig, OutOfRange, ParseEndpointError, Resource, Source,
+};
 pub use sansmq_proto::connection::{Credentials, Fault, Peer, RoundTrip, SocksError, Timeout};
 pub use sansmq_proto::message::{Envelope, FrameCountError};
 #[cfg(feature = "plain")]

@@ -54,6 +54,20 @@ pub enum KeepaliveConfig {
     On(Keepalive),
 }
 
+/// Turns TCP keepalive on.
+impl From<Keepalive> for KeepaliveConfig {
+    fn from(keepalive: Keepalive) -> Self {
+        Self::On(keepalive)
+    }
+}
+
+/// Turns TCP keepalive on, or off with `None`.
+impl From<Option<Keepalive>> for KeepaliveConfig {
+    fn from(keepalive: Option<Keepalive>) -> Self {
+        keepalive.map_or(Self::Off, Self::On)
+    }
+}
+
 /// Parameters of TCP keepalive. A parameter that is not set has the default of the system: on Linux an idle time of two
 /// hours, an interval of 75 seconds, and 9 probes.
 ///
@@ -95,7 +109,7 @@ impl Keepalive {
     /// [`OutOfRange`] if `idle` is outside this range.
     #[doc(alias("ZMQ_TCP_KEEPALIVE_IDLE", "TCP_KEEPALIVE_IDLE"))]
     pub fn idle(mut self, idle: Duration) -> Result<Self, OutOfRange> {
-        self.idle = Some(seconds("keepalive idle", idle)?);
+        self.idle = Some(seconds("Keepalive::idle", idle)?);
         Ok(self)
     }
 
@@ -106,7 +120,7 @@ impl Keepalive {
     /// [`OutOfRange`] if `interval` is outside this range.
     #[doc(alias("ZMQ_TCP_KEEPALIVE_INTVL", "TCP_KEEPALIVE_INTVL"))]
     pub fn interval(mut self, interval: Duration) -> Result<Self, OutOfRange> {
-        self.interval = Some(seconds("keepalive interval", interval)?);
+        self.interval = Some(seconds("Keepalive::interval", interval)?);
         Ok(self)
     }
 
@@ -118,7 +132,7 @@ impl Keepalive {
     #[doc(alias("ZMQ_TCP_KEEPALIVE_CNT", "TCP_KEEPALIVE_CNT"))]
     pub fn count(mut self, count: u32) -> Result<Self, OutOfRange> {
         if !(1..=MAX_PROBES).contains(&count) {
-            return Err(OutOfRange::new("keepalive count", "from 1 to 127"));
+            return Err(OutOfRange::new("Keepalive::count", "from 1 to 127"));
         }
         self.count = Some(count);
         Ok(self)

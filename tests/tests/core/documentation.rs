@@ -1,5 +1,6 @@
 //! Checks the documentation in the source code: the page of `Options`, and the names of libzmq by which items are found.
 
+use sansmq_proto::socket::{ParseOptionError, SocketOption};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -125,6 +126,34 @@ fn names_of_libzmq_find_their_items() {
         }
     }
     assert!(listed.len() > 350 && wrong.is_empty(), "{} names:\n{}", listed.len(), wrong.join("\n"));
+}
+
+/// The error of an option of libzmq that is no option here has the counterpart, or the reason why there is none.
+#[test]
+fn errors_of_options_name_the_counterparts_of_libzmq() {
+    let text = read("docs/libzmq-names.md");
+    let (_, without) = text.split_once("\n## Without a counterpart\n").unwrap();
+    let reason = |name: &str| {
+        let mut rows =
+            without.lines().filter_map(|line| line.strip_prefix("| `")?.strip_suffix(" |")?.split_once(" | "));
+        rows.find(|(names, _)| names.split('`').any(|listed| listed == name)).map(|(_, reason)| reason)
+    };
+    let mut count = 0;
+    for (name, items) in listed_names().into_iter().filter(|(name, _)| name.starts_with("ZMQ_")) {
+        match SocketOption::parse(&name, "?") {
+            Err(ParseOptionError::NotAnOption { instead, .. }) => {
+                count += 1;
+                let missing = items.iter().filter(|item| !instead.contains(&format!("`{item}`")));
+                assert_eq!(missing.collect::<Vec<_>>(), Vec::<&String>::new(), "{name}: {instead}");
+                assert!(!items.is_empty() || reason(&name) == Some(instead), "{name}: {instead}");
+            }
+            Err(ParseOptionError::Unknown { nearest: Some(nearest), .. }) => {
+                assert!(items.iter().any(|item| item == nearest), "`{nearest}` for `{name}`, which is {items:?}");
+            }
+            Ok(_) | Err(_) => {}
+        }
+    }
+    assert!(count > 60, "{count} names");
 }
 
 /// Returns each listed name with the last segments of the paths of its items.

@@ -89,7 +89,8 @@ impl<T: Kind> Options<T> {
     /// reads about 64 KiB; a libzmq peer reads nothing. Choose an interval that is longer than the pauses between the
     /// `recv` calls of the peer.
     ///
-    /// An interval below 1 ms counts as 1 ms.
+    /// An interval below 1 ms counts as 1 ms. A call replaces the timeout and the time to live of
+    /// [`heartbeat_with`](Self::heartbeat_with).
     ///
     /// Default: off. libzmq: `ZMQ_HEARTBEAT_IVL` in milliseconds, default 0 (off).
     #[doc(alias("ZMQ_HEARTBEAT_IVL", "HEARTBEAT_IVL"))]

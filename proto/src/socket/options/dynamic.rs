@@ -3,7 +3,7 @@
 use super::text::{Libzmq, Names, ParseOptionError, Values};
 use super::value::Value;
 use super::{Manual, Options, Proxy, ReconnectStop, Settings, SlowSubscriber, Verbosity};
-use crate::address::{Keepalive, KeepaliveConfig};
+use crate::address::KeepaliveConfig;
 use crate::connection::ConnectionConfig;
 use crate::kind::{Dealer, Kind, Peer, Pub, Req, Router, Stream, Trait, XPub, XSub};
 use crate::message::{Frame, Message};
@@ -59,13 +59,26 @@ macro_rules! read_values {
     }};
 }
 
-/// Expands to the name and the description of the text of each value.
-macro_rules! forms {
-    () => {
-        &[("", <()>::FORM)]
+/// Expands to the description of the text of the values: that of the row, or that of the type of the only value.
+macro_rules! form {
+    ($form:literal $($type:ty)*) => {
+        $form
     };
-    ($($value:ident: $type:ty),+) => {
-        &[$((stringify!($value), <$type>::FORM)),+]
+    () => {
+        <()>::FORM
+    };
+    ($type:ty) => {
+        <$type>::FORM
+    };
+}
+
+/// Expands to true for a password.
+macro_rules! is_secret {
+    (password) => {
+        true
+    };
+    ($value:ident) => {
+        false
     };
 }
 
@@ -79,13 +92,13 @@ macro_rules! written {
     };
 }
 
-/// Defines [`SocketOption`] from rows: the variant with its values, the name of its setter, its names in libzmq, the socket
-/// types that have the option, the call of the setter, with the kind of socket that the setter needs, and the values in
-/// effect, as an iterator.
+/// Defines [`SocketOption`] from rows: the variant with its values, the name of its setter, a description of the text unless
+/// that of the type of the value is right, its names in libzmq, the socket types that have the option, the call of the
+/// setter, with the kind of socket that the setter needs, and the values in effect, as an iterator.
 macro_rules! socket_options {
     ($(
         $(#[$attribute:meta])*
-        $variant:ident $(($($value:ident: $type:ty),+))? = $name:ident [$($libzmq:ident $relation:ident),*], $types:ident,
+        $variant:ident $(($($value:ident: $type:ty),+))? = $name:ident $($form:literal)? [$($libzmq:ident $relation:ident),*], $types:ident,
             |$options:ident: $kind:ident| $call:expr, |$now:ident| $present:expr;
     )*) => {
         /// An option with its value, for programs that know the socket type or the option only at run time, such as bindings
@@ -128,7 +141,8 @@ macro_rules! socket_options {
                     name: stringify!($name),
                     types: $types,
                     libzmq: &[$((stringify!($libzmq), Libzmq::$relation)),*],
-                    values: forms!($($($value: $type),+)?),
+                    form: form!($($form)? $($($type)+)?),
+                    is_secret: false $($(| is_secret!($value))+)?,
                     read: |text| read_values!(text, $variant $($($value: $type),+)?),
                     present: |$now, found| found.extend(($present).into_iter().map(from_values!($variant $($($value)+)?))),
                 },
@@ -187,7 +201,7 @@ socket_options! {
         |options: Dealer| options.send_hwm(messages), |now| Some(now.send_hwm);
     RecvHwm(messages: usize) = recv_hwm [RCVHWM Same], RECEIVES,
         |options: Dealer| options.recv_hwm(messages), |now| Some(now.recv_hwm);
-    RoutingId(id: Frame) = routing_id [ROUTING_ID Same, IDENTITY Same], HAS_ROUTING_ID,
+    RoutingId(id: Frame) = routing_id "1 to 255 bytes: text, or pairs of hexadecimal digits as in `hex:00ff`" [ROUTING_ID Same, IDENTITY Same], HAS_ROUTING_ID,
         |options: Dealer| options.routing_id(id)?, |now| Some(now.connection.routing_id.clone()).filter(|id| !id.is_empty());
     Immediate(on: bool) = immediate [IMMEDIATE Same, DELAY_ATTACH_ON_CONNECT Same], ALL,
         |options: Dealer| options.immediate(on), |now| Some(now.immediate);
@@ -199,29 +213,29 @@ socket_options! {
         |options: Dealer| options.send_hwm_bytes(bytes), |now| Some(now.send_hwm_bytes);
     RecvHwmBytes(bytes: usize) = recv_hwm_bytes [], RECEIVES,
         |options: Dealer| options.recv_hwm_bytes(bytes), |now| Some(now.recv_hwm_bytes);
-    Reconnect(first: Duration, max: Duration) = reconnect [RECONNECT_IVL Part, RECONNECT_IVL_MAX Part], ALL,
+    Reconnect(first: Duration, max: Duration) = reconnect "two durations with a unit (ns, us, ms, s, m or h), such as `100ms 5s`: the first delay and the longest" [RECONNECT_IVL PartOrNever, RECONNECT_IVL_MAX Part], ALL,
         |options: Dealer| options.reconnect(first, max), |now| now.reconnect.map(|delays| (delays.first, delays.max));
     NoReconnect = no_reconnect [], ALL,
         |options: Dealer| options.no_reconnect(), |now| now.reconnect.is_none().then_some(());
     Heartbeat(interval: Option<Duration>) = heartbeat [HEARTBEAT_IVL Millis], ALL,
-        |options: Dealer| options.heartbeat(interval), |now| simple_heartbeat(&now.connection);
-    HeartbeatWith(interval: Duration, timeout: Duration, ttl: Duration) = heartbeat_with [HEARTBEAT_TIMEOUT Part, HEARTBEAT_TTL Part], ALL,
-        |options: Dealer| options.heartbeat_with(interval, timeout, ttl)?, |now| full_heartbeat(&now.connection);
+        |options: Dealer| options.heartbeat(interval), |now| Some(now.connection.heartbeat.as_ref().map(|config| config.interval));
+    HeartbeatWith(interval: Duration, timeout: Duration, ttl: Duration) = heartbeat_with "three durations with a unit (ns, us, ms, s, m or h), such as `1s 5s 3s`: interval, timeout and time to live" [HEARTBEAT_TIMEOUT Part, HEARTBEAT_TTL Part], ALL,
+        |options: Dealer| options.heartbeat_with(interval, timeout, ttl)?, |now| heartbeat(&now.connection);
     ConnectTimeout(timeout: Option<Duration>) = connect_timeout [CONNECT_TIMEOUT MillisOrZero], ALL,
         |options: Dealer| options.connect_timeout(timeout), |now| Some(now.connect_timeout);
     HandshakeTimeout(timeout: Option<Duration>) = handshake_timeout [HANDSHAKE_IVL MillisOrZero], ALL,
         |options: Dealer| options.handshake_timeout(timeout), |now| Some(now.connection.handshake_timeout);
     ReconnectStop(stop: ReconnectStop) = reconnect_stop [RECONNECT_STOP StopBits], ALL,
         |options: Dealer| options.reconnect_stop(stop), |now| Some(now.reconnect_stop);
-    ReconnectRefused(first: Duration, max: Duration) = reconnect_refused [], ALL,
+    ReconnectRefused(first: Duration, max: Duration) = reconnect_refused "two durations with a unit (ns, us, ms, s, m or h), such as `1s 60s`: the first delay and the longest" [], ALL,
         |options: Dealer| options.reconnect_refused(first, max), |now| Some((now.reconnect_refused.first, now.reconnect_refused.max));
-    Metadata(name: String, value: Bytes) = metadata [METADATA Property], ALL,
+    Metadata(name: String, value: Bytes) = metadata "a name that begins with X- and a value, such as `X-region west`" [METADATA Property], ALL,
         |options: Dealer| options.metadata(&name, value)?, |now| properties(&now.connection);
     AllowLegacyZmtp(on: bool) = allow_legacy_zmtp [], ALL,
         |options: Dealer| options.allow_legacy_zmtp(on), |now| Some(now.connection.allow_legacy_zmtp);
     Security(security: Security) = security [PLAIN_SERVER Part, PLAIN_USERNAME Part, PLAIN_PASSWORD Part, CURVE_SERVER Part, CURVE_PUBLICKEY Part, CURVE_SECRETKEY Part, CURVE_SERVERKEY Part, MECHANISM Part], ZMTP,
         |options: Dealer| options.security(security), |now| Some(now.connection.security.clone());
-    ZapDomain(domain: String) = zap_domain [ZAP_DOMAIN Same, ZAP_ENFORCE_DOMAIN Part], ZMTP,
+    ZapDomain(domain: String) = zap_domain "text of 1 to 255 bytes" [ZAP_DOMAIN Same, ZAP_ENFORCE_DOMAIN Part], ZMTP,
         |options: Dealer| options.zap_domain(domain)?, |now| Some(now.connection.domain.clone()).filter(|domain| !domain.is_empty());
     Authenticator(authenticator: Authenticator) = authenticator [], ZMTP,
         |options: Dealer| options.authenticator(authenticator), |now| authenticator(&now.connection.auth_source);
@@ -238,7 +252,7 @@ socket_options! {
         |options: Dealer| options.max_frames(frames), |now| Some(now.connection.max_frames);
     MaxPeers(peers: usize) = max_peers [], ALL,
         |options: Dealer| options.max_peers(peers), |now| Some(now.admission.peers);
-    MaxHandshakes(in_all: usize, per_address: usize) = max_handshakes [], ALL,
+    MaxHandshakes(in_all: usize, per_address: usize) = max_handshakes "two numbers, of all peers and per address, such as `4096 1024`, or `none none` for no limit" [], ALL,
         |options: Dealer| options.max_handshakes(in_all, per_address), |now| Some((now.admission.handshakes, now.admission.handshakes_per_address));
     MaxHandshakeRate(per_second: usize) = max_handshake_rate [], ALL,
         |options: Dealer| options.max_handshake_rate(per_second), |now| now.admission.handshake_rate;
@@ -248,7 +262,7 @@ socket_options! {
         |options: Router| options.mandatory(on), |now| Some(now.mandatory);
     Handover(on: bool) = handover [ROUTER_HANDOVER Same], ROUTER,
         |options: Router| options.handover(on), |now| Some(now.handover);
-    NotifyConnect(on: bool) = notify_connect [ROUTER_NOTIFY Part], ROUTER,
+    NotifyConnect(on: bool) = notify_connect [], ROUTER,
         |options: Router| options.notify_connect(on), |now| Some(now.notices.connects);
     NotifyDisconnect(on: bool) = notify_disconnect [], ROUTER,
         |options: Router| options.notify_disconnect(on), |now| Some(now.notices.disconnects);
@@ -290,25 +304,25 @@ socket_options! {
         |options: XPub| options.only_first_subscribe(on).cast::<XSub>().only_first_subscribe(on), |now| Some(only_first(now));
     DualStack(on: bool) = dual_stack [IPV6 Same, IPV4ONLY Inverse], ALL,
         |options: Dealer| options.dual_stack(on), |now| Some(now.transport.dual_stack);
-    Keepalive(keepalive: Option<Keepalive>) = keepalive [TCP_KEEPALIVE Same, TCP_KEEPALIVE_IDLE Part, TCP_KEEPALIVE_INTVL Part, TCP_KEEPALIVE_CNT Part], ALL,
-        |options: Dealer| options.keepalive(keepalive), |now| keepalive(now.transport.keepalive);
-    SendBuffer(bytes: usize) = send_buffer [SNDBUF Same], ALL,
-        |options: Dealer| options.send_buffer(bytes)?, |now| now.transport.send_buffer;
-    RecvBuffer(bytes: usize) = recv_buffer [RCVBUF Same], ALL,
-        |options: Dealer| options.recv_buffer(bytes)?, |now| now.transport.recv_buffer;
-    Backlog(connections: u32) = backlog [BACKLOG Same], ALL,
+    Keepalive(keepalive: KeepaliveConfig) = keepalive [TCP_KEEPALIVE Keepalive, TCP_KEEPALIVE_IDLE Part, TCP_KEEPALIVE_INTVL Part, TCP_KEEPALIVE_CNT Part], ALL,
+        |options: Dealer| options.keepalive(keepalive), |now| Some(now.transport.keepalive);
+    SendBuffer(bytes: Option<usize>) = send_buffer "a number from 1 to 2147483647, or `none` for the size of the system" [SNDBUF NoLimit], ALL,
+        |options: Dealer| options.send_buffer(bytes)?, |now| Some(now.transport.send_buffer);
+    RecvBuffer(bytes: Option<usize>) = recv_buffer "a number from 1 to 2147483647, or `none` for the size of the system" [RCVBUF NoLimit], ALL,
+        |options: Dealer| options.recv_buffer(bytes)?, |now| Some(now.transport.recv_buffer);
+    Backlog(connections: u32) = backlog "a number from 1 to 2147483647" [BACKLOG Same], ALL,
         |options: Dealer| options.backlog(connections)?, |now| now.transport.backlog;
-    TcpMaxRetransmitTimeout(timeout: Duration) = tcp_max_retransmit_timeout [TCP_MAXRT Millis], ALL,
-        |options: Dealer| options.tcp_max_retransmit_timeout(timeout)?, |now| now.transport.max_retransmit_timeout;
+    TcpMaxRetransmitTimeout(timeout: Option<Duration>) = tcp_max_retransmit_timeout "a duration with a unit (ns, us, ms, s, m or h), from `1ms` to `2147483647ms`, or `none` for that of the system" [TCP_MAXRT MillisOrZero], ALL,
+        |options: Dealer| options.tcp_max_retransmit_timeout(timeout)?, |now| Some(now.transport.max_retransmit_timeout);
     Tos(byte: u8) = tos [TOS Same], ALL,
         |options: Dealer| options.tos(byte), |now| now.transport.tos;
     Priority(priority: u32) = priority [PRIORITY Same], ALL,
         |options: Dealer| options.priority(priority), |now| now.transport.priority;
-    BindToDevice(name: String) = bind_to_device [BINDTODEVICE Same], ALL,
+    BindToDevice(name: String) = bind_to_device "a name of 1 to 15 bytes, such as `eth0`" [BINDTODEVICE Same], ALL,
         |options: Dealer| options.bind_to_device(name)?, |now| now.transport.device.clone();
-    SocksProxy(proxy: String) = socks_proxy [SOCKS_PROXY Same], ALL,
-        |options: Dealer| options.socks_proxy(&proxy)?, |now| now.proxy.as_deref().filter(|proxy| proxy.user.is_none()).map(Proxy::address);
-    SocksProxyAs(proxy: String, user: String, password: String) = socks_proxy_as [SOCKS_USERNAME Part, SOCKS_PASSWORD Part], ALL,
+    SocksProxy(proxy: String) = socks_proxy "host:port, such as `localhost:1080`" [SOCKS_PROXY Same], ALL,
+        |options: Dealer| options.socks_proxy(&proxy)?, |now| now.proxy.as_deref().map(Proxy::address);
+    SocksProxyAs(proxy: String, user: String, password: String) = socks_proxy_as "a proxy, a user and a password: `localhost:1080 USER PASSWORD`" [SOCKS_USERNAME Part, SOCKS_PASSWORD Part], ALL,
         |options: Dealer| options.socks_proxy_as(&proxy, user, password)?, |now| now.proxy.as_deref().and_then(login);
 }
 
@@ -320,19 +334,9 @@ fn join(values: &[Option<String>]) -> Option<String> {
     }
 }
 
-/// Returns the interval of heartbeats with no other timeout and without a time to live, as `heartbeat` sets them.
-#[expect(clippy::option_option, reason = "the value of an option that may not be in effect")]
-fn simple_heartbeat(now: &ConnectionConfig) -> Option<Option<Duration>> {
-    match &now.heartbeat {
-        None => Some(None),
-        Some(config) if config.timeout == config.interval && config.ttl == 0 => Some(Some(config.interval)),
-        Some(_) => None,
-    }
-}
-
-/// Returns the heartbeats that only `heartbeat_with` sets: interval, timeout and time to live.
-fn full_heartbeat(now: &ConnectionConfig) -> Option<(Duration, Duration, Duration)> {
-    let config = now.heartbeat.as_ref().filter(|_| simple_heartbeat(now).is_none())?;
+/// Returns the interval, the timeout and the time to live of heartbeats.
+fn heartbeat(now: &ConnectionConfig) -> Option<(Duration, Duration, Duration)> {
+    let config = now.heartbeat.as_ref()?;
     Some((config.interval, config.timeout, Duration::from_millis(100) * config.ttl.into()))
 }
 
@@ -364,15 +368,6 @@ fn one_of<V: Copy + PartialEq>(now: V, on: V, off: V) -> Option<bool> {
 fn only_first(now: &Settings) -> bool {
     let subscribes = XSUB.contains(now.connection.socket_type);
     if subscribes { now.subscribing.only_first } else { now.publishing.only_first }
-}
-
-#[expect(clippy::option_option, reason = "the value of an option that may not be in effect")]
-fn keepalive(now: KeepaliveConfig) -> Option<Option<Keepalive>> {
-    match now {
-        KeepaliveConfig::System => None,
-        KeepaliveConfig::Off => Some(None),
-        KeepaliveConfig::On(keepalive) => Some(Some(keepalive)),
-    }
 }
 
 fn login(proxy: &Proxy) -> Option<(String, String, String)> {
@@ -407,16 +402,28 @@ impl<T: Kind> Options<T> {
     /// Returns the value in effect of the option with this name (`zmq_getsockopt`). The name is one that
     /// [`SocketOption::parse`] accepts, of this crate or of libzmq.
     ///
-    /// Returns `None` if the option has no value: if sockets of this type do not have the option, if its default is none or
-    /// that of the operating system, and if another option has replaced it, as `no_reconnect` replaces `reconnect`. For
+    /// Returns `None` if the option has no value: if sockets of this type do not have the option (see [`has`](Self::has)), if
+    /// it is not set and its default is none or that of the operating system, and if another option has replaced it, as
+    /// `no_reconnect` replaces `reconnect`. While heartbeats are on, both `heartbeat` and `heartbeat_with` have a value. For
     /// `metadata`, returns the first property; [`iter`](Self::iter) returns all.
     ///
     /// # Errors
-    /// [`ParseOptionError::Unknown`] if no option has this name.
+    /// [`ParseOptionError::Unknown`] if no option has this name, and [`ParseOptionError::NotAnOption`] for an option of libzmq
+    /// that is no option here.
     #[doc(alias("zmq_getsockopt", "getsockopt"))]
     pub fn get(&self, name: &str) -> Result<Option<SocketOption>, ParseOptionError> {
         let (names, _) = Names::find(name)?;
         Ok(self.present(names).into_iter().next())
+    }
+
+    /// Returns true if sockets of this type have the option with this name, set or not. The name is one that
+    /// [`SocketOption::parse`] accepts, of this crate or of libzmq.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get).
+    pub fn has(&self, name: &str) -> Result<bool, ParseOptionError> {
+        let (names, _) = Names::find(name)?;
+        Ok(names.types.contains(self.socket_type()))
     }
 
     /// Returns all options that have a value, the defaults included. [Set](Self::set) in this order, they turn new options of
@@ -443,96 +450,4 @@ impl<T: Kind> Options<T> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use alloc::format;
-    use alloc::string::ToString;
-
-    /// Compares each option with the table in the documentation of [`Options`], which another test compares with the setters.
-    #[test]
-    fn dynamic_options_exist_for_the_types_of_the_table() {
-        let mut rows = 0;
-        for line in include_str!("mod.rs").lines().filter_map(|line| line.strip_prefix("/// | [`")) {
-            let (name, rest) = line.split_once('`').unwrap();
-            let types = rest.trim_end_matches(" |").rsplit(" | ").next().unwrap();
-            rows += 1;
-            if matches!(name, "zap_handler" | "authenticate") || cfg!(not(feature = "curve")) && name == "any_key" {
-                continue; // Their values are functions; `Authenticator` is the same as `authenticate`.
-            }
-            let names = SocketOption::TABLE.iter().find(|names| names.name == name).expect(name);
-            let expected: Vec<_> = SocketType::ALL
-                .into_iter()
-                .filter(|socket_type| match types {
-                    "all" => true,
-                    "that send" => socket_type.can_send(),
-                    "that receive" => socket_type.can_receive(),
-                    "all but STREAM" => *socket_type != SocketType::Stream,
-                    _ if name == "only_first_subscribe" => ["XPUB", "XSUB"].contains(&socket_type.name()),
-                    list => list.split(", ").any(|name| name == socket_type.name()),
-                })
-                .collect();
-            assert_eq!(names.types.to_vec(), expected, "{name}");
-        }
-        assert!(rows > 60, "{rows} rows");
-    }
-
-    #[test]
-    fn option_of_another_type_is_an_error_that_names_the_types() {
-        let error = Options::of(SocketType::Pull).set(SocketOption::Conflate(true).clone());
-        assert!(error.unwrap().settings.conflate);
-        let error = Options::of(SocketType::Rep).set(SocketOption::HiccupMessage(Frame::EMPTY)).unwrap_err();
-        let OptionsError::NotForType { option, socket_type, types } = error else { panic!("{error}") };
-        assert_eq!((option, socket_type), ("hiccup_message", SocketType::Rep));
-        assert_eq!(types, [SocketType::Dealer, SocketType::Client, SocketType::Peer]);
-        let error = Options::of(SocketType::XPub).set(SocketOption::Relaxed(true)).unwrap_err();
-        assert_eq!(error.to_string(), "an XPUB socket does not have the option `relaxed`; it exists for REQ");
-    }
-
-    #[test]
-    fn error_of_heartbeats_names_the_option() {
-        let [second, zero] = [1, 0].map(Duration::from_secs);
-        let error = Options::of(SocketType::Req).set(SocketOption::HeartbeatWith(second, zero, zero)).unwrap_err();
-        assert_eq!(error.to_string(), "the timeout of `heartbeat_with` must be longer than zero");
-    }
-
-    /// Options of kind `Any` cannot be changed before `erase` if they are created with `of`.
-    #[test]
-    fn options_that_do_not_compile_for_any_are_set_by_name() {
-        for note in include_str!("../../kind.rs").lines().filter(|line| line.contains("for `Any`, set")) {
-            assert!(note.contains("with `Options::set`"), "{note}");
-        }
-        let options = Options::of(SocketType::Dealer).set(SocketOption::RoutingId("ann".into())).unwrap();
-        assert_eq!(options.settings.connection.routing_id, "ann");
-    }
-
-    #[cfg(feature = "curve")]
-    #[test]
-    fn refused_change_of_any_key_names_any_key() {
-        use crate::entropy::SeededEntropy;
-        use crate::socket::{SetOptionsError, Socket};
-        let mut socket = Socket::new(Options::of(SocketType::Router), SeededEntropy::new(1));
-        socket.bind("tcp://127.0.0.1:1".parse().unwrap());
-        let reject = || Authenticator::new(|_| crate::security::AuthReply::reject());
-        for option in [SocketOption::AnyKey, SocketOption::Authenticator(reject())] {
-            assert_eq!(socket.set_option(option.clone()), Err(SetOptionsError::InUse(option.name())));
-        }
-    }
-
-    #[test]
-    fn debug_text_of_an_option_does_not_contain_the_password() {
-        let text = format!("{:?}", SocketOption::SocksProxyAs("proxy:1".into(), "ann".into(), "secret".into()));
-        assert_eq!(text, "SocksProxyAs(\"proxy:1\", \"ann\", ..)");
-        assert_eq!(
-            format!("{:?}, {:?}", SocketOption::SendHwm(7), SocketOption::NoReconnect),
-            "SendHwm(7), NoReconnect"
-        );
-        let login = Security::plain_client("ann", "secret").unwrap();
-        assert!(!format!("{:?}", SocketOption::Security(login)).contains("secret"));
-    }
-
-    #[test]
-    fn dynamic_option_out_of_range_is_the_error_of_its_setter() {
-        let error = Options::of(SocketType::Req).set(SocketOption::RoutingId(Frame::EMPTY)).unwrap_err();
-        assert_eq!(error, OptionsError::RoutingId(0));
-    }
-}
+mod tests;

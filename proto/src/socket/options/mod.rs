@@ -46,9 +46,9 @@ use core::marker::PhantomData;
 use core::time::Duration;
 
 /// Options of a socket of kind `T` (the socket type), passed when the socket is created. A socket type has only the options
-/// that have an effect on it: for a marker such as [`Dealer`](crate::kind::Dealer), other setters do not compile, and
-/// [`set`](Self::set) returns an error for other options. Options of kind [`Any`](crate::kind::Any) also have setters of queues and publishers, such as
-/// `send_hwm`, which have no effect if the socket type does not have the option.
+/// that have an effect on it: with a marker such as [`Dealer`](crate::kind::Dealer), other setters do not compile, and
+/// [`set`](Self::set) returns an error. With the kind [`Any`], the setters for all types that send, receive or publish, such
+/// as `send_hwm`, compile too, but have no effect if the socket type does not have the option.
 ///
 /// ```
 /// use core::time::Duration;

@@ -2,15 +2,15 @@
 
 #[cfg(doc)]
 use super::SlowSubscriber;
-use super::value::Value;
+use super::value::{Value, read_security};
 use super::{Settings, SocketOption};
-use crate::security::Security;
 use crate::socket_type::{TypeSet, without_zmq};
 use alloc::borrow::{Cow, ToOwned};
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
+use not_options::NOT_OPTIONS;
 use thiserror::Error;
 
 /// Error of [`SocketOption::parse`] and [`Options::get`](crate::Options::get).
@@ -18,12 +18,21 @@ use thiserror::Error;
 #[non_exhaustive]
 pub enum ParseOptionError {
     /// No option has this name.
-    #[error("no option has the name `{name}`; the nearest name is `{nearest}`")]
+    #[error("no option has the name `{name}`; {}", advice(*.nearest))]
     Unknown {
         /// Name that was given.
         name: String,
-        /// Name of an option, of this crate or of libzmq, that is most similar to the given name.
-        nearest: &'static str,
+        /// Name of an option, of this crate or of libzmq, that is most similar to the given name. `None` if no name is
+        /// similar.
+        nearest: Option<&'static str>,
+    },
+    /// An option of libzmq that is no option here.
+    #[error("`{name}` is not an option here: {instead}")]
+    NotAnOption {
+        /// Name that was given.
+        name: String,
+        /// Call or option that takes the place of the option of libzmq, or the reason why there is none.
+        instead: &'static str,
     },
     /// The option of libzmq is a part of an option of this crate, which sets all parts together.
     #[error("`{name}` is a part of the option `{option}`; set that instead, to {expected}")]
@@ -33,17 +42,23 @@ pub enum ParseOptionError {
         /// Name of the option of this crate.
         option: &'static str,
         /// Description of the text that the option of this crate accepts.
-        expected: String,
+        expected: &'static str,
     },
     /// The text is not a value of the option.
     #[error("`{name}` cannot be `{value}`; write {expected}")]
     Value {
         /// Name that was given.
         name: String,
-        /// Text that was given; `..` for an option with keys or passwords.
+        /// Text that was given; `..` for an option with a password.
         value: String,
         /// Description of the text that the option accepts.
-        expected: String,
+        expected: &'static str,
+    },
+    /// The text is not a value of the option `security`.
+    #[error("`security`: {reason}")]
+    Security {
+        /// Part of the text that is wrong, and what to write. Contains neither keys nor credentials.
+        reason: String,
     },
 }
 
@@ -54,6 +69,13 @@ impl fmt::Debug for ParseOptionError {
     }
 }
 
+fn advice(nearest: Option<&'static str>) -> String {
+    nearest.map_or_else(
+        || "`SocketOption::NAMES` has all names".into(),
+        |nearest| format!("the nearest name is `{nearest}`"),
+    )
+}
+
 /// Row of the table of options.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Names {
@@ -61,8 +83,10 @@ pub(super) struct Names {
     pub(super) name: &'static str,
     /// Names of the option in libzmq without `ZMQ_`, with the relation between both texts.
     pub(super) libzmq: &'static [(&'static str, Libzmq)],
-    /// Name of each value, and description of its text.
-    pub(super) values: &'static [(&'static str, &'static str)],
+    /// Description of the text of the values, for errors.
+    pub(super) form: &'static str,
+    /// True if the values contain a password.
+    pub(super) is_secret: bool,
     /// Socket types that have the option.
     pub(super) types: TypeSet,
     pub(super) read: fn(&str) -> Option<SocketOption>,
@@ -76,10 +100,12 @@ pub(super) enum Libzmq {
     Same,
     /// Milliseconds; -1 for no limit.
     Millis,
-    /// Milliseconds; 0 for no limit.
+    /// Milliseconds; 0 for no limit, or that of the system.
     MillisOrZero,
-    /// -1 for no limit.
+    /// -1 for no limit, or the size of the system.
     NoLimit,
+    /// -1 for the setting of the system.
+    Keepalive,
     /// The opposite.
     Inverse,
     /// Bits of `ZMQ_RECONNECT_STOP`.
@@ -90,6 +116,8 @@ pub(super) enum Libzmq {
     Property,
     /// The option here has several options of libzmq.
     Part,
+    /// The option here has several options of libzmq. -1 for `no_reconnect`.
+    PartOrNever,
 }
 
 impl Libzmq {
@@ -100,6 +128,7 @@ impl Libzmq {
         let translated = match (self, number) {
             (Self::Millis | Self::NoLimit, Some(-1)) | (Self::MillisOrZero, Some(0)) => "none",
             (Self::Millis | Self::MillisOrZero, Some(_)) => return format!("{text}ms").into(),
+            (Self::Keepalive, Some(-1)) => "system",
             (Self::StopBits, Some(0)) => "never",
             (Self::StopBits, Some(bits @ 1..=7)) => {
                 let words = [(1, "refused"), (2, "handshake_failed"), (4, "disconnected")];
@@ -141,20 +170,11 @@ impl Names {
         }
         let known =
             table.iter().flat_map(|names| [names.name].into_iter().chain(names.libzmq.iter().map(|(name, _)| *name)));
-        let nearest = known.min_by_key(|known| distance(known, short)).unwrap_or_default();
-        Err(ParseOptionError::Unknown { name: name.to_owned(), nearest })
-    }
-
-    fn expected(&self) -> String {
-        if let [(_, form)] = self.values {
-            return (*form).to_owned();
+        let is_listed = |names: &[&str]| names.iter().any(|known| known.eq_ignore_ascii_case(short));
+        if let Some((_, instead)) = NOT_OPTIONS.iter().find(|(names, _)| is_listed(names)) {
+            return Err(ParseOptionError::NotAnOption { name: name.to_owned(), instead });
         }
-        let values: Vec<_> = self.values.iter().map(|(name, form)| format!("{name}: {form}")).collect();
-        format!("{} values separated by spaces ({})", values.len(), values.join("; "))
-    }
-
-    fn is_secret(&self) -> bool {
-        self.values.iter().any(|(value, form)| *value == "password" || *form == Security::FORM)
+        Err(ParseOptionError::Unknown { name: name.to_owned(), nearest: nearest(known, short) })
     }
 }
 
@@ -185,36 +205,46 @@ impl SocketOption {
     /// | value | text |
     /// |---|---|
     /// | on or off | `true`, `on` or `1`; `false`, `off` or `0` |
-    /// | number, size in bytes | decimal digits; `none` for no limit |
+    /// | number, size in bytes | decimal digits; `none` for no limit, or for the size of the system |
     /// | duration | digits and a unit: `500ms`, `2s`, `1m`; units are `ns`, `us`, `ms`, `s`, `m` (minutes) and `h`; `none` where the option has no limit or is off without a duration |
     /// | several values, as of `reconnect` | the values, separated by spaces: `100ms 5s`. The last value may contain spaces |
     /// | routing id, message, property | the text itself, or `hex:` and hexadecimal digits |
-    /// | `keepalive` | `on`, `off`, or any of `idle=60s interval=10s count=3`, separated by spaces |
+    /// | `keepalive` | `system`, `on`, `off`, or any of `idle=60s interval=10s count=3`, separated by spaces |
     /// | `reconnect_stop` | `never`, or any of `refused`, `handshake_failed`, `error_received`, `disconnected`, separated by spaces |
     /// | `slow_subscriber` | `drop_newest`, `drop_oldest`, `disconnect` or `block` |
     /// | `security` | `null`, `plain_server`, `plain_client USER PASSWORD`, `curve_server SECRET_KEY`, or `curve_client SECRET_KEY SERVER_KEY`. The keys are 40 characters of Z85 or 64 hexadecimal digits. PLAIN and CURVE require their features |
     /// | `no_reconnect`, `any_key` | `true` |
     ///
     /// With a name of libzmq, a number also has its meaning in libzmq: a duration is in milliseconds, -1 stands for no limit,
-    /// and so does 0 of `CONNECT_TIMEOUT` and `HANDSHAKE_IVL`. `METADATA` is `X-name:value`. Options of libzmq that are a part
-    /// of an option here, such as `RECONNECT_IVL_MAX` or `CURVE_SERVERKEY`, are an error that names the option. `linger` and
-    /// other names that are the same in lower case are those of this crate.
+    /// and so does 0 of `CONNECT_TIMEOUT` and `HANDSHAKE_IVL`. -1 of `SNDBUF`, `RCVBUF` and `TCP_KEEPALIVE` and 0 of `TCP_MAXRT`
+    /// stand for the setting of the system, and -1 of `RECONNECT_IVL` is `no_reconnect`. `METADATA` is `X-name:value`.
+    /// `linger` and other names that are the same in lower case are those of this crate.
+    ///
+    /// Options of libzmq that are a part of an option here, such as `RECONNECT_IVL_MAX` or `CURVE_SERVERKEY`, are an error that
+    /// names the option. `HEARTBEAT_IVL` is `heartbeat`, which replaces the timeout and the time to live of `heartbeat_with`.
+    /// Options of libzmq that are no options here, such as `RCVTIMEO`, are an error that names the call.
     ///
     /// Only the form of the value is checked; [`Options::set`](crate::Options::set) checks its range. Authenticators have no
     /// text.
     ///
     /// # Errors
-    /// [`ParseOptionError`], which names the nearest known name, or what to write.
+    /// [`ParseOptionError`], which names the nearest known name, or what to write, and contains no keys or passwords.
     #[doc(alias("zmq_setsockopt", "setsockopt"))]
     pub fn parse(name: &str, value: &str) -> Result<Self, ParseOptionError> {
         let (names, relation) = Names::find(name)?;
-        if relation == Libzmq::Part {
-            let (name, option, expected) = (name.to_owned(), names.name, names.expected());
+        if relation == Libzmq::PartOrNever && value == "-1" {
+            return Ok(Self::NoReconnect);
+        }
+        if matches!(relation, Libzmq::Part | Libzmq::PartOrNever) {
+            let (name, option, expected) = (name.to_owned(), names.name, names.form);
             return Err(ParseOptionError::Part { name, option, expected });
         }
+        if names.name == "security" {
+            return read_security(value).map(Self::Security).map_err(|reason| ParseOptionError::Security { reason });
+        }
         (names.read)(&relation.translate(value)).ok_or_else(|| {
-            let value = if names.is_secret() { ".." } else { value };
-            ParseOptionError::Value { name: name.to_owned(), value: value.to_owned(), expected: names.expected() }
+            let value = if names.is_secret { ".." } else { value };
+            ParseOptionError::Value { name: name.to_owned(), value: value.to_owned(), expected: names.form }
         })
     }
 }
@@ -224,6 +254,13 @@ impl fmt::Display for SocketOption {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} = {}", self.name(), self.value().as_deref().unwrap_or(".."))
     }
+}
+
+/// Returns the name that is most similar, if at most a third of its letters differ, and at most four.
+pub(super) fn nearest<'a>(known: impl Iterator<Item = &'a str>, name: &str) -> Option<&'a str> {
+    let distances = known.map(|known| (distance(known, name), known));
+    let (distance, nearest) = distances.min_by_key(|(distance, _)| *distance)?;
+    (distance <= (name.len() / 3).min(4)).then_some(nearest)
 }
 
 /// Returns the number of letters to insert, remove or replace in order to make two names the same in lower case
@@ -260,6 +297,8 @@ impl Values<'_> {
         T::read(first)
     }
 }
+
+mod not_options;
 
 #[cfg(test)]
 mod tests;

@@ -1,7 +1,7 @@
 //! Options of the operating system's sockets.
 
 use super::Options;
-use crate::address::{Keepalive, KeepaliveConfig, OutOfRange};
+use crate::address::{KeepaliveConfig, OutOfRange};
 use crate::kind::Kind;
 use crate::socket::error::OptionsError;
 use alloc::string::String;
@@ -28,7 +28,8 @@ impl<T: Kind> Options<T> {
         self
     }
 
-    /// Turns TCP keep-alive on and sets its parameters. `None` turns keep-alive off. Applies to tcp.
+    /// Turns TCP keep-alive on and sets its parameters. `None` turns keep-alive off, and
+    /// [`KeepaliveConfig::System`] leaves it to the operating system. Applies to tcp.
     ///
     /// [`heartbeat`](Self::heartbeat) detects a lost peer sooner, and also detects a peer process that does not respond
     /// although its operating system does.
@@ -38,8 +39,8 @@ impl<T: Kind> Options<T> {
     #[doc(alias("ZMQ_TCP_KEEPALIVE", "TCP_KEEPALIVE", "ZMQ_TCP_KEEPALIVE_IDLE", "TCP_KEEPALIVE_IDLE"))]
     #[doc(alias("ZMQ_TCP_KEEPALIVE_INTVL", "TCP_KEEPALIVE_INTVL", "ZMQ_TCP_KEEPALIVE_CNT", "TCP_KEEPALIVE_CNT"))]
     #[must_use]
-    pub fn keepalive(mut self, keepalive: impl Into<Option<Keepalive>>) -> Self {
-        self.settings.transport.keepalive = keepalive.into().map_or(KeepaliveConfig::Off, KeepaliveConfig::On);
+    pub fn keepalive(mut self, keepalive: impl Into<KeepaliveConfig>) -> Self {
+        self.settings.transport.keepalive = keepalive.into();
         self
     }
 
@@ -47,13 +48,15 @@ impl<T: Kind> Options<T> {
     /// operating system may use another size: Linux doubles it, and limits it to `net.core.wmem_max`. On most systems, a
     /// buffer of the default size grows as needed, and a buffer of a size that was set does not.
     ///
+    /// `None`: the system's.
+    ///
     /// Default: the system's. libzmq: `ZMQ_SNDBUF` in bytes, default -1 (the system's).
     ///
     /// # Errors
     /// [`OptionsError::OutOfRange`] for 0, and above 2³¹ - 1.
     #[doc(alias("ZMQ_SNDBUF", "SNDBUF"))]
-    pub fn send_buffer(mut self, bytes: usize) -> Result<Self, OptionsError> {
-        self.settings.transport.send_buffer = Some(bytes_within("send_buffer", bytes)?);
+    pub fn send_buffer(mut self, bytes: impl Into<Option<usize>>) -> Result<Self, OptionsError> {
+        self.settings.transport.send_buffer = bytes_within("send_buffer", bytes.into())?;
         Ok(self)
     }
 
@@ -61,13 +64,15 @@ impl<T: Kind> Options<T> {
     /// doubles the size, and limits it to `net.core.rmem_max`. A buffer of a size that was set does not grow, as with
     /// [`send_buffer`](Self::send_buffer).
     ///
+    /// `None`: the system's.
+    ///
     /// Default: the system's. libzmq: `ZMQ_RCVBUF` in bytes, default -1 (the system's).
     ///
     /// # Errors
     /// [`OptionsError::OutOfRange`] for 0, and above 2³¹ - 1.
     #[doc(alias("ZMQ_RCVBUF", "RCVBUF"))]
-    pub fn recv_buffer(mut self, bytes: usize) -> Result<Self, OptionsError> {
-        self.settings.transport.recv_buffer = Some(bytes_within("recv_buffer", bytes)?);
+    pub fn recv_buffer(mut self, bytes: impl Into<Option<usize>>) -> Result<Self, OptionsError> {
+        self.settings.transport.recv_buffer = bytes_within("recv_buffer", bytes.into())?;
         Ok(self)
     }
 
@@ -85,7 +90,7 @@ impl<T: Kind> Options<T> {
     }
 
     /// Ends a connection when the peer does not acknowledge sent data for this time: `TCP_USER_TIMEOUT` on Linux. Most
-    /// other systems have no such option. Applies to tcp. The time is rounded down to milliseconds.
+    /// other systems have no such option. Applies to tcp. The time is rounded down to milliseconds. `None`: the system's.
     ///
     /// Default: the system's, on Linux about 15 minutes. libzmq: `ZMQ_TCP_MAXRT` in milliseconds, default
     /// 0 (the system's).
@@ -93,12 +98,13 @@ impl<T: Kind> Options<T> {
     /// # Errors
     /// [`OptionsError::OutOfRange`] below 1 millisecond, and above 2³¹ - 1 milliseconds.
     #[doc(alias("ZMQ_TCP_MAXRT", "TCP_MAXRT"))]
-    pub fn tcp_max_retransmit_timeout(mut self, timeout: Duration) -> Result<Self, OptionsError> {
-        if timeout.as_millis() == 0 || timeout.as_millis() > LARGEST.into() {
+    pub fn tcp_max_retransmit_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Result<Self, OptionsError> {
+        let timeout = timeout.into();
+        if timeout.is_some_and(|time| time.as_millis() == 0 || time.as_millis() > LARGEST.into()) {
             let range = "from 1 to 2147483647 milliseconds";
             return Err(OutOfRange::new("tcp_max_retransmit_timeout", range).into());
         }
-        self.settings.transport.max_retransmit_timeout = Some(timeout);
+        self.settings.transport.max_retransmit_timeout = timeout;
         Ok(self)
     }
 
@@ -148,8 +154,11 @@ fn within(option: &'static str, number: u32) -> Result<u32, OptionsError> {
     if (1..=LARGEST).contains(&number) { Ok(number) } else { Err(OutOfRange::new(option, range).into()) }
 }
 
-fn bytes_within(option: &'static str, bytes: usize) -> Result<usize, OptionsError> {
-    within(option, u32::try_from(bytes).unwrap_or(u32::MAX)).map(|_| bytes)
+fn bytes_within(option: &'static str, bytes: Option<usize>) -> Result<Option<usize>, OptionsError> {
+    if let Some(bytes) = bytes {
+        within(option, u32::try_from(bytes).unwrap_or(u32::MAX))?;
+    }
+    Ok(bytes)
 }
 
 // `IFNAMSIZ` is 16, including the terminating zero.
@@ -161,6 +170,7 @@ const LARGEST: u32 = i32::MAX.unsigned_abs();
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::address::Keepalive;
     use crate::kind::Dealer;
 
     #[test]

@@ -1,15 +1,22 @@
 //! [`Value`]: the text of the values of options.
 
+use super::text::nearest;
 use super::{ReconnectStop, SlowSubscriber};
-use crate::address::Keepalive;
+use crate::address::{Keepalive, KeepaliveConfig};
 use crate::message::Frame;
+#[cfg(feature = "curve")]
+use crate::security::curve::{KeyError, PublicKey, SecretKey};
 use crate::security::{Authenticator, Security};
 use alloc::borrow::ToOwned;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use bytes::Bytes;
+#[cfg(feature = "curve")]
+use core::str::FromStr;
 use core::time::Duration;
+#[cfg(feature = "curve")]
+use zeroize::Zeroizing;
 
 /// A type of the values of options.
 pub(super) trait Value: Sized {
@@ -60,6 +67,18 @@ impl Value for usize {
 
     fn write(&self) -> Option<String> {
         Some(if *self == Self::MAX { "none".to_owned() } else { self.to_string() })
+    }
+}
+
+impl Value for Option<usize> {
+    const FORM: &'static str = "a number, or `none`";
+
+    fn read(text: &str) -> Option<Self> {
+        if text == "none" { Some(None) } else { text.parse().ok().map(Some) }
+    }
+
+    fn write(&self) -> Option<String> {
+        Some(self.map_or_else(|| "none".to_owned(), |number| number.to_string()))
     }
 }
 
@@ -136,7 +155,7 @@ impl Value for String {
 }
 
 impl Value for Bytes {
-    const FORM: &'static str = "text, or `hex:` and pairs of hexadecimal digits";
+    const FORM: &'static str = "text, or pairs of hexadecimal digits as in `hex:00ff`";
 
     fn read(text: &str) -> Option<Self> {
         match text.strip_prefix(HEX) {
@@ -229,12 +248,16 @@ impl Value for SlowSubscriber {
     }
 }
 
-impl Value for Option<Keepalive> {
-    const FORM: &'static str = "`on`, `off`, or any of `idle=60s`, `interval=10s` and `count=3`, separated by spaces";
+impl Value for KeepaliveConfig {
+    const FORM: &'static str =
+        "`system`, `on`, `off`, or any of `idle=60s`, `interval=10s` and `count=3`, separated by spaces";
 
     fn read(text: &str) -> Option<Self> {
         if let Some(on) = bool::read(text) {
-            return Some(on.then(Keepalive::new));
+            return Some(on.then(Keepalive::new).into());
+        }
+        if text == "system" {
+            return Some(Self::System);
         }
         let mut keepalive = Keepalive::new();
         for word in text.split_whitespace() {
@@ -245,11 +268,15 @@ impl Value for Option<Keepalive> {
                 _ => return None,
             };
         }
-        (keepalive != Keepalive::new()).then_some(Some(keepalive))
+        (keepalive != Keepalive::new()).then_some(Self::On(keepalive))
     }
 
     fn write(&self) -> Option<String> {
-        let Some(keepalive) = self else { return Some("off".to_owned()) };
+        let keepalive = match self {
+            Self::System => return Some("system".to_owned()),
+            Self::Off => return Some("off".to_owned()),
+            Self::On(keepalive) => keepalive,
+        };
         let time = |name: &str, time: Option<Duration>| {
             time.and_then(|time| time.write()).map(|text| format!("{name}={text}"))
         };
@@ -264,29 +291,11 @@ impl Value for Option<Keepalive> {
 }
 
 impl Value for Security {
-    const FORM: &'static str = "`null`; with the feature `plain` `plain_server` or `plain_client USER PASSWORD`; with the feature \
-         `curve` `curve_server SECRET_KEY` or `curve_client SECRET_KEY SERVER_KEY`, keys in Z85 or as 64 hexadecimal digits";
+    const FORM: &'static str = "`null`, `plain_server`, `plain_client USER PASSWORD`, `curve_server SECRET_KEY` or \
+         `curve_client SECRET_KEY SERVER_KEY`";
 
     fn read(text: &str) -> Option<Self> {
-        let (name, rest) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
-        match (name, rest.trim_start()) {
-            ("null", "") => Some(Self::Null),
-            #[cfg(feature = "plain")]
-            ("plain_server", "") => Some(Self::PlainServer),
-            #[cfg(feature = "plain")]
-            ("plain_client", login) => {
-                let (user, password) = login.split_once(char::is_whitespace)?;
-                Self::plain_client(user.to_owned(), password.trim_start().to_owned()).ok()
-            }
-            #[cfg(feature = "curve")]
-            ("curve_server", key) => secret_key(key).map(|key| Self::curve_server(key.into())),
-            #[cfg(feature = "curve")]
-            ("curve_client", keys) => {
-                let (own, server) = keys.split_once(char::is_whitespace)?;
-                Self::curve_client(secret_key(own)?.into(), public_key(server.trim())?).ok()
-            }
-            _ => None,
-        }
+        read_security(text).ok()
     }
 
     fn write(&self) -> Option<String> {
@@ -302,20 +311,72 @@ impl Value for Security {
     }
 }
 
-#[cfg(feature = "curve")]
-fn secret_key(text: &str) -> Option<crate::security::curve::SecretKey> {
-    use zeroize::Zeroizing;
-    match text.len() {
-        64 => Zeroizing::new(unhex(text)?).as_slice().try_into().ok(),
-        _ => text.parse().ok(),
+/// Names of the mechanisms, with the values that follow each.
+const MECHANISMS: [(&str, &str); 5] = [
+    ("null", ""),
+    ("plain_server", ""),
+    ("plain_client", " USER PASSWORD"),
+    ("curve_server", " SECRET_KEY"),
+    ("curve_client", " SECRET_KEY SERVER_KEY"),
+];
+
+/// Reads the text of the option `security`. The error is the reason, without keys and credentials.
+pub(super) fn read_security(text: &str) -> Result<Security, String> {
+    let (name, rest) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
+    let rest = rest.trim_start();
+    let Some((_, form)) = MECHANISMS.into_iter().find(|(known, _)| *known == name) else {
+        // The text may be a key without a mechanism, so only a name that resembles a mechanism is shown.
+        return Err(match nearest(MECHANISMS.into_iter().map(|(known, _)| known), name) {
+            Some(nearest) => format!("no mechanism has the name `{name}`; the nearest name is `{nearest}`"),
+            None => format!("the first word is not a mechanism; write {}", Security::FORM),
+        });
+    };
+    let values = if form.is_empty() { 0 } else { form.split(' ').count() - 1 };
+    let words = rest.split_whitespace().count();
+    if words < values || (words > values && name != "plain_client") {
+        let plural = if values == 1 { "value" } else { "values" };
+        return Err(format!("`{name}` has {values} {plural}, not {words}; write `{name}{form}`"));
+    }
+    match name {
+        "null" => Ok(Security::Null),
+        #[cfg(feature = "plain")]
+        "plain_server" => Ok(Security::PlainServer),
+        #[cfg(feature = "plain")]
+        "plain_client" => {
+            let (user, password) = rest.split_once(char::is_whitespace).unwrap_or_default();
+            Security::plain_client(user.to_owned(), password.trim_start().to_owned()).map_err(|error| error.to_string())
+        }
+        #[cfg(feature = "curve")]
+        "curve_server" => Ok(Security::curve_server(key::<SecretKey>("secret", rest.trim())?.into())),
+        #[cfg(feature = "curve")]
+        "curve_client" => {
+            let (own, server) = rest.split_once(char::is_whitespace).unwrap_or_default();
+            let (own, server) = (key::<SecretKey>("secret", own)?, key::<PublicKey>("server", server.trim())?);
+            Security::curve_client(own.into(), server).map_err(|error| error.to_string())
+        }
+        _ => {
+            let feature = name.split('_').next().unwrap_or_default();
+            Err(format!("`{name}` requires the feature `{feature}` of this crate, which is off"))
+        }
     }
 }
 
+/// Reads a key, which has 40 characters of Z85 or 64 hexadecimal digits.
 #[cfg(feature = "curve")]
-fn public_key(text: &str) -> Option<crate::security::curve::PublicKey> {
-    match text.len() {
-        64 => unhex(text)?.as_slice().try_into().ok(),
-        _ => text.parse().ok(),
+fn key<K>(kind: &str, text: &str) -> Result<K, String>
+where
+    K: FromStr<Err = KeyError> + for<'a> TryFrom<&'a [u8], Error = KeyError>,
+{
+    let wrong = |error: KeyError| format!("the {kind} key is wrong: {error}");
+    match text.chars().count() {
+        40 => text.parse().map_err(wrong),
+        64 => match unhex(text).map(Zeroizing::new) {
+            Some(digits) => K::try_from(&digits).map_err(wrong),
+            None => Err(format!("the {kind} key has 64 characters, but not all of them are hexadecimal digits")),
+        },
+        count => {
+            Err(format!("the {kind} key has {count} characters; write 40 characters of Z85, or 64 hexadecimal digits"))
+        }
     }
 }
 
