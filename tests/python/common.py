@@ -3,6 +3,7 @@
 Each wait ends after TIMEOUT milliseconds with an exception, so that a test fails instead of hanging.
 """
 
+import atexit
 import sys
 
 import zmq
@@ -10,6 +11,12 @@ import zmq
 TIMEOUT = 20_000
 
 context = zmq.Context()
+
+
+@atexit.register
+def send_the_rest():
+    """Waits until all messages are sent. At the end of the interpreter, pyzmq itself does not wait."""
+    context.destroy(linger=TIMEOUT)
 
 
 def open_socket(kind, method, endpoint, *options):

@@ -7,4 +7,3 @@ from common import SERIES, open_socket
 socket = open_socket("PUSH", *sys.argv[1:])
 for message in SERIES:
     socket.send_multipart(message)
-socket.close()  # linger: waits until all messages are sent
