@@ -31,7 +31,7 @@
 //! Each module is a layer with its own errors. A layer imports only from the layers to its right:
 //!
 //! ```text
-//! testing ─► session ─► socket ─► connection ─► security ─► address ─► wire ─► message, time, entropy, kind
+//! testing ─► guest ─► session ─► socket ─► connection ─► security ─► address ─► wire ─► message, time, entropy, kind
 //! ```
 //!
 //! # The event loop
@@ -80,6 +80,7 @@ pub mod embedding {
     #![doc = include_str!("embedding.md")]
 }
 pub mod entropy;
+pub mod guest;
 pub mod kind;
 pub mod message;
 #[cfg(test)]
@@ -102,7 +103,7 @@ pub use bytes::Buf;
 pub use connection::{Connection, ConnectionError, Outbox};
 pub use entropy::Entropy;
 pub use message::{Frame, Message};
-pub use session::{Interest, Session, SessionBuffers, SessionSet, Stream, StreamError, Turn};
+pub use session::{BufferStream, Interest, Session, SessionBuffers, SessionSet, Stream, StreamError, Turn};
 pub use socket::{Action, Event, ListenerId, Options, PipeId, RecvError, SendError, Socket};
 pub use socket_type::{ParseSocketTypeError, SocketType};
 #[cfg(feature = "std")]

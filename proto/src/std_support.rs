@@ -4,11 +4,15 @@
 use crate::address::NetworkError;
 use crate::connection::Outbox;
 use crate::entropy::Entropy;
+#[cfg(unix)]
+use crate::guest::Source;
 #[cfg(feature = "curve")]
 use crate::security::curve::KeyPair;
 use crate::session::{Stream, StreamError};
 use bytes::Buf;
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
+#[cfg(unix)]
+use std::os::fd::{AsFd, BorrowedFd};
 
 /// The random generator of the operating system.
 ///
@@ -69,6 +73,24 @@ impl<T> IoStream<T> {
     }
 }
 
+#[cfg(unix)]
+impl<T: AsFd> AsFd for IoStream<T> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.io.as_fd()
+    }
+}
+
+#[cfg(unix)]
+impl<'a, S: AsFd, L: AsFd> Source<'a, S, L> {
+    /// Returns the descriptor, for a poller.
+    pub fn descriptor(self) -> BorrowedFd<'a> {
+        match self {
+            Self::Stream(stream) => stream.as_fd(),
+            Self::Listener(listener) => listener.as_fd(),
+        }
+    }
+}
+
 impl<T: Read + Write> Stream for IoStream<T> {
     fn read(&mut self, buffer: &mut [u8]) -> Result<usize, StreamError> {
         Ok(self.io.read(buffer)?)
@@ -82,7 +104,7 @@ impl<T: Read + Write> Stream for IoStream<T> {
         Ok((self.close_write)(&mut self.io)?)
     }
 
-    fn established(&mut self) -> Result<(), NetworkError> {
+    fn established(&mut self) -> Result<(), StreamError> {
         (self.take_error)(&mut self.io)?.map_or(Ok(()), |error| Err(error.into()))
     }
 }

@@ -85,7 +85,6 @@ impl<K: Copy + Ord> Deadlines<K> {
         }
     }
 
-    #[cfg(feature = "testing")]
     pub(crate) fn set_or_clear(&mut self, key: K, at: Option<Instant>) {
         match at {
             Some(at) => self.set(key, at),
@@ -102,7 +101,11 @@ impl<K: Copy + Ord> Deadlines<K> {
     }
 
     pub(crate) fn next(&self) -> Option<Instant> {
-        self.by_time.first().map(|&(at, _)| at)
+        self.first().map(|(at, _)| at)
+    }
+
+    pub(crate) fn first(&self) -> Option<(Instant, K)> {
+        self.by_time.first().copied()
     }
 
     /// Removes the earliest deadline and returns its key, if this deadline is at or before `now`. Otherwise returns

@@ -23,6 +23,7 @@ mod shared_listener;
 mod socks;
 #[cfg(test)]
 mod tests;
+mod timer;
 mod written;
 
 pub use close_reason::{CloseReason, LikelyReason};
@@ -38,6 +39,7 @@ pub(crate) use output_buffers::OutputBuffers;
 pub use shared_listener::PendingPeer;
 pub use socks::SocksError;
 pub(crate) use socks::User;
+pub use timer::ConnectionTimer;
 pub use written::Written;
 
 use crate::address::Endpoint;

@@ -2,15 +2,17 @@
 //! connection and its socket. [`SessionSet`] holds the sessions of a socket, for event loops without an async runtime.
 //! Neither type blocks.
 
+mod buffer_stream;
 mod buffers;
 mod session_set;
 mod stream;
 
+pub use buffer_stream::BufferStream;
 pub use buffers::SessionBuffers;
 pub use session_set::SessionSet;
 pub use stream::{Stream, StreamError};
 
-use crate::connection::{Connection, ConnectionError, Fault, Link};
+use crate::connection::{Connection, ConnectionError, ConnectionTimer, Fault, Link};
 use crate::cost;
 use crate::time::Instant;
 use bytes::{Buf, BytesMut};
@@ -31,6 +33,8 @@ impl Interest {
     pub const READ: Self = Self { readable: true, writable: false };
     /// Interest in writing only.
     pub const WRITE: Self = Self { readable: false, writable: true };
+    /// No interest.
+    pub const NONE: Self = Self { readable: false, writable: false };
 
     /// Converts the interest to the flags of a poller such as `poll`. `readable` and `writable` are the poller's flags
     /// for the two events. Returns `None` if there is no interest: the stream must then not be registered with the
@@ -281,6 +285,14 @@ impl Session {
             // Heartbeats are no longer relevant.
             SessionPhase::Closing(Closing { until, .. }) => Some(until),
             SessionPhase::Active | SessionPhase::WriteFailed(_) => self.connection.poll_timeout(),
+        }
+    }
+
+    /// Returns the timer that expires at [`poll_timeout`](Self::poll_timeout).
+    pub(crate) fn next_timer(&self) -> Option<ConnectionTimer> {
+        match self.phase {
+            SessionPhase::Closing(_) => Some(ConnectionTimer::Close),
+            SessionPhase::Active | SessionPhase::WriteFailed(_) => self.connection.next_timer(),
         }
     }
 

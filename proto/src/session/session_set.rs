@@ -2,7 +2,7 @@
 
 use crate::address::{Endpoint, NetworkError};
 use crate::session::buffers::SessionBuffers;
-use crate::session::stream::Stream;
+use crate::session::stream::{Stream, StreamError};
 use crate::session::{Interest, Session, Turn};
 use crate::socket::{ListenerId, PipeId, Socket};
 use crate::time::{Instant, earliest};
@@ -195,11 +195,16 @@ impl<S: Stream> SetEntry<S> {
         let (mut stream, mut session) = match self.stage {
             Stage::Connected(stream, session) => (stream, session),
             Stage::Connecting(attempt, failure, rest) => {
-                let stream = match attempt.map(|mut stream| stream.established().map(|()| stream)) {
-                    Some(Ok(stream)) => stream,
-                    Some(Err(error)) => return Self::dial(pipe, socket, error, rest, now),
-                    None => return Self::dial(pipe, socket, failure, rest, now),
-                };
+                let Some(mut stream) = attempt else { return Self::dial(pipe, socket, failure, rest, now) };
+                match stream.established() {
+                    Ok(()) => {}
+                    Err(StreamError::WouldBlock | StreamError::Interrupted) => {
+                        let stage = Stage::Connecting(Some(stream), failure, rest);
+                        return Some(Self { stage, turn: Turn::Wait(Interest::WRITE) });
+                    }
+                    Err(StreamError::Eof) => return Self::dial(pipe, socket, NetworkError::Reset, rest, now),
+                    Err(StreamError::Failed(error)) => return Self::dial(pipe, socket, error, rest, now),
+                }
                 (stream, Box::new(Session::new(socket.connected(pipe, now)?)))
             }
         };
@@ -252,7 +257,6 @@ mod tests {
     use super::*;
     use crate::connection::Outbox;
     use crate::kind::Dealer;
-    use crate::session::StreamError;
     use crate::socket::{Action, Event, Options};
     use alloc::vec;
 
@@ -270,8 +274,8 @@ mod tests {
         fn close_write(&mut self) -> Result<(), StreamError> {
             Ok(())
         }
-        fn established(&mut self) -> Result<(), NetworkError> {
-            self.0.map_or(Ok(()), Err)
+        fn established(&mut self) -> Result<(), StreamError> {
+            self.0.map_or(Ok(()), |error| Err(error.into()))
         }
     }
 

@@ -92,12 +92,12 @@ pub trait Stream {
     /// Any other error ends the connection.
     fn close_write(&mut self) -> Result<(), StreamError>;
 
-    /// Returns the outcome of a non-blocking connect. [`SessionSet`](super::SessionSet) calls this method once, when a
-    /// stream that it connects becomes writable for the first time. [`Session`](super::Session) does not call it.
+    /// Returns the outcome of a non-blocking connect. [`Guest`](crate::guest::Guest) calls
+    /// this method when a stream that connects is ready. [`Session`](super::Session) does not call it.
     ///
     /// # Errors
-    /// The reason why connecting failed.
-    fn established(&mut self) -> Result<(), NetworkError> {
+    /// [`StreamError::WouldBlock`] if the stream is not connected yet. Otherwise the reason why connecting failed.
+    fn established(&mut self) -> Result<(), StreamError> {
         Ok(())
     }
 }

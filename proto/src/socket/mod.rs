@@ -169,7 +169,7 @@ pub enum Action {
 
 /// Timer of a socket. The documentation of each variant names the moment at which the timer expires.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Timer {
+pub enum Timer {
     /// While a pipe waits to dial again: end of this wait (the back-off). While a pipe is being dialled: end of the
     /// time that the dial is allowed to take (`connect_timeout`).
     Dial(PipeId),
@@ -182,6 +182,20 @@ enum Timer {
     Wait(WaitId),
     /// End of the pause after a listener failed to accept a connection. The listener then accepts again.
     Accept(ListenerId),
+    /// Subscriptions of peers that have disconnected are still being removed. This timer has always expired.
+    Departed,
+}
+
+impl fmt::Display for Timer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Dial(pipe) => write!(f, "dial of {pipe:?}"),
+            Self::Linger(pipe) | Self::StartLinger(pipe) => write!(f, "linger period of {pipe:?}"),
+            Self::Wait(_) => f.write_str("wait for a connection"),
+            Self::Accept(ListenerId(id)) => write!(f, "pause of listener {id}"),
+            Self::Departed => f.write_str("removal of subscriptions"),
+        }
+    }
 }
 
 impl Socket {
@@ -276,6 +290,15 @@ impl Socket {
         if self.effects.contains(Effects::UNFINISHED) { Some(self.now) } else { self.deadlines.next() }
     }
 
+    /// Returns the timer that expires at [`poll_timeout`](Self::poll_timeout). For logs and debugging.
+    #[must_use]
+    pub fn next_timer(&self) -> Option<Timer> {
+        if self.effects.contains(Effects::UNFINISHED) {
+            return Some(Timer::Departed);
+        }
+        self.deadlines.first().map(|(_, timer)| timer)
+    }
+
     /// Handles the timers that have expired at the time `now`. A timer ends the delay before a connection attempt, an
     /// attempt that takes too long, the pause of a listener, or a linger period. Does nothing if no timer has expired.
     ///
@@ -296,6 +319,7 @@ impl Socket {
                 Timer::StartLinger(id) => self.start_requested_linger(id),
                 Timer::Wait(id) => self.expire_wait(id),
                 Timer::Accept(id) => self.actions.push_back(Action::Accept(id)),
+                Timer::Departed => {}
                 Timer::Dial(id) if self.is_dialling(id) => {
                     self.actions.push_back(Action::CancelDial(id));
                     self.dial_failed(id, NetworkError::TimedOut, now);

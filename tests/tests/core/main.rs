@@ -2,11 +2,13 @@
 //! a stream of the test, allocations, fuzz targets, and layering rules of the source code.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
+mod buffer_stream;
 mod costs;
 mod documentation;
 mod errors;
 #[cfg(feature = "meter")]
 mod fuzz;
+mod guest;
 mod idle;
 mod layers;
 mod lifecycle;

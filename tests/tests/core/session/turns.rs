@@ -169,5 +169,5 @@ fn io_stream_reads_writes_and_calls_its_functions() {
 
     stream.established().expect("without a check function, a stream counts as connected");
     let mut stream = stream.dialled(|_| Ok(Some(ErrorKind::ConnectionRefused.into())));
-    assert_eq!(stream.established(), Err(NetworkError::Refused));
+    assert_eq!(stream.established(), Err(NetworkError::Refused.into()));
 }

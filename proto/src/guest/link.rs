@@ -1,0 +1,207 @@
+//! [`Link`]: a stream of a guest, from the request to dial it, or from its acceptance, to its end.
+
+use crate::address::{Endpoint, NetworkError};
+use crate::connection::{Connection, Outbox};
+use crate::guest::{Cause, SocketId, Target};
+use crate::session::{Interest, Session, SessionBuffers, Stream, StreamError, Turn};
+use crate::socket::{PipeId, Socket};
+use crate::time::Instant;
+use alloc::boxed::Box;
+use alloc::collections::VecDeque;
+use core::task::Waker;
+
+pub(super) struct Link<S> {
+    pub(super) socket: SocketId,
+    pub(super) pipe: PipeId,
+    stage: Stage<S>,
+    /// True while the link is in the queue of ready links.
+    pub(super) is_ready: bool,
+    /// True while the link waits in line to do background work.
+    pub(super) is_in_background: bool,
+    /// Events that the loop watches for; `None` if the stream is not registered.
+    pub(super) watched: Option<Interest>,
+}
+
+pub(super) enum Stage<S> {
+    /// The loop has been requested to resolve a name or to connect, and has not answered.
+    Dialling(Box<Dial>),
+    Connecting(S, Box<Dial>),
+    Connected(S, Box<Session>),
+    /// Only during a turn.
+    Ended,
+}
+
+/// Dial of a pipe: attempts to connect to the addresses of its peer, one after the other.
+pub(super) struct Dial {
+    pub(super) endpoint: Endpoint,
+    /// Addresses that remain, beginning with that of the present attempt. Empty while the name is being resolved.
+    pub(super) targets: VecDeque<Target>,
+}
+
+/// Outcome of a turn of a link.
+pub(super) enum Turned<S> {
+    Continues(Turn),
+    /// The connection attempt with this stream has failed.
+    Failed(S, NetworkError),
+    /// The link has ended, and its socket has been informed. The stream is that of the connection.
+    Ended(Option<S>),
+}
+
+impl<S> Stage<S> {
+    pub(super) fn connected(stream: S, connection: Connection) -> Self {
+        Self::Connected(stream, Box::new(Session::new(connection)))
+    }
+}
+
+impl<S> Link<S> {
+    pub(super) const fn new(socket: SocketId, pipe: PipeId, stage: Stage<S>) -> Self {
+        Self { socket, pipe, stage, is_ready: false, is_in_background: false, watched: None }
+    }
+
+    pub(super) const fn stream(&self) -> Option<&S> {
+        match &self.stage {
+            Stage::Connecting(stream, _) | Stage::Connected(stream, _) => Some(stream),
+            Stage::Dialling(_) | Stage::Ended => None,
+        }
+    }
+
+    pub(super) const fn stream_mut(&mut self) -> Option<&mut S> {
+        match &mut self.stage {
+            Stage::Connecting(stream, _) | Stage::Connected(stream, _) => Some(stream),
+            Stage::Dialling(_) | Stage::Ended => None,
+        }
+    }
+
+    pub(super) fn into_stream(self) -> Option<S> {
+        match self.stage {
+            Stage::Connecting(stream, _) | Stage::Connected(stream, _) => Some(stream),
+            Stage::Dialling(_) | Stage::Ended => None,
+        }
+    }
+
+    /// Returns the dial that waits for an answer of the loop.
+    pub(super) const fn dialling(&mut self) -> Option<&mut Dial> {
+        match &mut self.stage {
+            Stage::Dialling(dial) => Some(dial),
+            Stage::Connecting(..) | Stage::Connected(..) | Stage::Ended => None,
+        }
+    }
+
+    /// Stores a stream that has begun to connect. Returns false, and drops the stream, if none was requested.
+    pub(super) fn connecting(&mut self, stream: S) -> bool {
+        let is_requested = self.dialling().is_some_and(|dial| !dial.targets.is_empty());
+        if is_requested && let Stage::Dialling(dial) = core::mem::replace(&mut self.stage, Stage::Ended) {
+            self.stage = Stage::Connecting(stream, dial);
+        }
+        is_requested
+    }
+
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        match &self.stage {
+            Stage::Connected(_, session) => session.poll_timeout(),
+            // The socket limits the time of a dial.
+            Stage::Dialling(_) | Stage::Connecting(..) | Stage::Ended => None,
+        }
+    }
+
+    pub(super) fn cause(&self) -> Option<Cause> {
+        match &self.stage {
+            Stage::Connected(_, session) => Some(Cause::Connection(self.socket, self.pipe, session.next_timer()?)),
+            Stage::Dialling(_) | Stage::Connecting(..) | Stage::Ended => None,
+        }
+    }
+}
+
+impl<S: Stream> Link<S> {
+    /// Returns true if an asynchronous authenticator may have to decide about the peer.
+    pub(super) fn awaits_decision(&mut self) -> bool {
+        match &mut self.stage {
+            Stage::Connected(_, session) => session.connection().may_wait_for_auth(),
+            Stage::Dialling(_) | Stage::Connecting(..) | Stage::Ended => false,
+        }
+    }
+
+    /// Continues the connection attempt, or calls [`Session::turn`] once, which reads only if `reads` is true.
+    pub(super) fn turn(
+        &mut self,
+        socket: &mut Socket,
+        buffers: &mut SessionBuffers,
+        waker: &Waker,
+        reads: bool,
+        now: Instant,
+    ) -> Turned<S> {
+        match core::mem::replace(&mut self.stage, Stage::Ended) {
+            Stage::Connected(stream, session) => self.run(socket, stream, session, (buffers, waker), reads, now),
+            Stage::Connecting(mut stream, dial) => match stream.established() {
+                Ok(()) => match socket.connected(self.pipe, now) {
+                    Some(connection) => {
+                        self.run(socket, stream, Box::new(Session::new(connection)), (buffers, waker), reads, now)
+                    }
+                    None => Turned::Ended(Some(stream)),
+                },
+                Err(StreamError::WouldBlock | StreamError::Interrupted) => {
+                    self.stage = Stage::Connecting(stream, dial);
+                    Turned::Continues(Turn::Wait(Interest::WRITE))
+                }
+                Err(StreamError::Eof) => self.fail(stream, dial, NetworkError::Reset),
+                Err(StreamError::Failed(error)) => self.fail(stream, dial, error),
+            },
+            stage @ Stage::Dialling(_) => {
+                self.stage = stage;
+                Turned::Continues(Turn::Wait(Interest::NONE))
+            }
+            Stage::Ended => Turned::Ended(None),
+        }
+    }
+
+    fn fail(&mut self, stream: S, dial: Box<Dial>, error: NetworkError) -> Turned<S> {
+        self.stage = Stage::Dialling(dial);
+        Turned::Failed(stream, error)
+    }
+
+    fn run(
+        &mut self,
+        socket: &mut Socket,
+        mut stream: S,
+        mut session: Box<Session>,
+        (buffers, waker): (&mut SessionBuffers, &Waker),
+        reads: bool,
+        now: Instant,
+    ) -> Turned<S> {
+        if session.connection().may_wait_for_auth() {
+            session.connection().set_auth_waker(waker);
+        }
+        let pipe = self.pipe;
+        let mut limited = Limited { stream: &mut stream, reads };
+        match session.turn(&mut limited, buffers, now, |link| socket.exchange(pipe, link)) {
+            Ok(turn) => {
+                self.stage = Stage::Connected(stream, session);
+                Turned::Continues(turn)
+            }
+            Err(reason) => {
+                socket.disconnected(pipe, session.into_connection(), &reason, now);
+                Turned::Ended(Some(stream))
+            }
+        }
+    }
+}
+
+/// Stream that is not read if `reads` is false, because its connection waits in line to do background work.
+struct Limited<'a, S> {
+    stream: &'a mut S,
+    reads: bool,
+}
+
+impl<S: Stream> Stream for Limited<'_, S> {
+    fn read(&mut self, buffer: &mut [u8]) -> Result<usize, StreamError> {
+        if self.reads { self.stream.read(buffer) } else { Err(StreamError::WouldBlock) }
+    }
+
+    fn write(&mut self, data: &Outbox) -> Result<usize, StreamError> {
+        self.stream.write(data)
+    }
+
+    fn close_write(&mut self) -> Result<(), StreamError> {
+        self.stream.close_write()
+    }
+}

@@ -1,0 +1,291 @@
+//! The work of a [`Guest`]: actions of its sockets, expired timers, and turns of its streams.
+
+use crate::address::{Endpoint, NetworkError};
+use crate::guest::link::{Dial, Link, Stage, Turned};
+use crate::guest::output::Queued;
+use crate::guest::{Due, Guest, Key, Listener, Slot, SocketId, Target};
+use crate::session::{Interest, Stream, Turn};
+use crate::socket::{Action, PipeId};
+use alloc::boxed::Box;
+use alloc::collections::VecDeque;
+use core::net::SocketAddr;
+
+/// Number of turns that a stream may take in a round.
+const PASSES: u8 = 2;
+
+impl<S: Stream, L> Guest<S, L> {
+    /// Does one step of the work that is left. Returns false at the end of a round: the work is done, or all that was ready has
+    /// had its turn, and the loop should look for events before the next round.
+    pub(super) fn work(&mut self) -> bool {
+        if self.decided.take() {
+            for key in core::mem::take(&mut self.undecided) {
+                self.continue_link(key);
+            }
+        } else if let Some(&id) = self.changed.first() {
+            self.execute_action(id);
+        } else if let Some(due) = self.deadlines.pop_due(self.now) {
+            match due {
+                Due::Socket(id) => {
+                    if let Some(member) = self.sockets.get_mut(&id) {
+                        member.socket.handle_timeout(self.now);
+                        self.changed.insert(id);
+                    }
+                }
+                // Input that is already there shows that the peer is alive, so an expired timer must read it.
+                Due::Link(key) => self.turn(key, true),
+            }
+        } else if let Some(key) = self.take_ready() {
+            let reads = matches!(self.slots.get(key), Some(Slot::Link(link)) if !link.is_in_background);
+            self.turn(key, reads);
+        } else if let Some(key) = self.take_background() {
+            self.turn(key, true);
+        } else if let Some(key) = self.take_accepting() {
+            self.queued.push_back(Queued::Accept(key));
+        } else {
+            // The second pass sends what the application has answered to the input of the first.
+            let continues = self.passes < PASSES && !self.ready.is_empty();
+            (self.passes, self.round) = if continues { (self.passes + 1, self.ready.len()) } else { (0, 0) };
+            (self.may_work_in_background, self.may_accept) = (!continues, !continues);
+            return continues;
+        }
+        true
+    }
+
+    fn take_ready(&mut self) -> Option<Key> {
+        self.round = self.round.checked_sub(1)?;
+        let key = self.ready.pop_front()?;
+        if let Some(Slot::Link(link)) = self.slots.get_mut(key) {
+            link.is_ready = false;
+        }
+        Some(key)
+    }
+
+    fn take_background(&mut self) -> Option<Key> {
+        if !core::mem::replace(&mut self.may_work_in_background, false) {
+            return None;
+        }
+        let key = self.background.pop_front()?;
+        if let Some(Slot::Link(link)) = self.slots.get_mut(key) {
+            link.is_in_background = false;
+        }
+        Some(key)
+    }
+
+    fn take_accepting(&mut self) -> Option<Key> {
+        if !core::mem::replace(&mut self.may_accept, false) {
+            return None;
+        }
+        let key = self.accepting.pop_front()?;
+        if let Some(Slot::Listener(listener)) = self.slots.get_mut(key) {
+            listener.is_accepting = false;
+        }
+        Some(key)
+    }
+
+    /// Lets a stream take a turn, in this round if nothing else is ready.
+    pub(super) fn continue_link(&mut self, key: Key) {
+        if let Some(Slot::Link(link)) = self.slots.get_mut(key)
+            && !core::mem::replace(&mut link.is_ready, true)
+        {
+            self.ready.push_back(key);
+        }
+    }
+
+    /// Accepts a connection of a listener, when its turn has come.
+    pub(super) fn continue_listener(&mut self, key: Key) {
+        if let Some(Slot::Listener(listener)) = self.slots.get_mut(key)
+            && !core::mem::replace(&mut listener.is_accepting, true)
+        {
+            self.accepting.push_back(key);
+        }
+    }
+
+    /// Adds the link of a pipe. If the pipe has a link already, which is possible only if the loop has answered late, that link is
+    /// removed.
+    pub(super) fn insert(&mut self, socket: SocketId, pipe: PipeId, stage: Stage<S>) -> Key {
+        self.remove_link(socket, pipe);
+        let key = self.slots.insert(Slot::Link(Link::new(socket, pipe, stage)));
+        if let Some(member) = self.sockets.get_mut(&socket) {
+            if member.links.len() <= pipe.index() {
+                member.links.resize(pipe.index() + 1, None);
+            }
+            member.links[pipe.index()] = Some(key);
+        }
+        key
+    }
+
+    /// Executes the next action of a socket. If it has none, stores its deadline.
+    fn execute_action(&mut self, id: SocketId) {
+        let Some(member) = self.sockets.get_mut(&id) else {
+            self.changed.remove(&id);
+            return;
+        };
+        let Some(action) = member.socket.poll_action() else {
+            self.deadlines.set_or_clear(Due::Socket(id), member.socket.poll_timeout());
+            self.changed.remove(&id);
+            return;
+        };
+        match action {
+            // Only one socket of the guest may listen at an address.
+            Action::Listen(listener, endpoint) if endpoint.resource().is_some() => {
+                member.socket.listen_failed(listener, NetworkError::Unsupported);
+            }
+            Action::Listen(listener, endpoint) => {
+                let slot = Listener { socket: id, id: listener, open: None, is_accepting: false, is_paused: false };
+                let key = self.slots.insert(Slot::Listener(slot));
+                member.listeners.insert(listener, key);
+                self.queued.push_back(Queued::Listen(key, endpoint));
+            }
+            Action::Accept(listener) => {
+                let Some(&key) = member.listeners.get(&listener) else { return };
+                if let Some(Slot::Listener(listener)) = self.slots.get_mut(key) {
+                    listener.is_paused = false;
+                }
+                self.queued.push_back(Queued::Interest(key, Interest::READ));
+                self.continue_listener(key);
+            }
+            Action::CloseListener(listener) => {
+                let Some(key) = member.listeners.remove(&listener) else { return };
+                if let Some(Slot::Listener(Listener { open: Some(listener), .. })) = self.slots.remove(key) {
+                    self.queued.push_back(Queued::StopListening(key, listener));
+                }
+            }
+            Action::Dial(pipe, endpoint) => {
+                let dial = Dial { endpoint, targets: VecDeque::new() };
+                let key = self.insert(id, pipe, Stage::Dialling(Box::new(dial)));
+                self.begin_dial(key);
+            }
+            Action::CancelDial(pipe) => self.remove_link(id, pipe),
+            Action::Service(pipe) => {
+                if let Some(key) = self.link_of(id, pipe) {
+                    self.continue_link(key);
+                }
+            }
+            Action::Readable => self.queued.push_back(Queued::Readable(id)),
+            Action::Writable => self.queued.push_back(Queued::Writable(id)),
+        }
+    }
+
+    /// Begins a dial: with the address in its endpoint, or with the request to resolve the name in it.
+    fn begin_dial(&mut self, key: Key) {
+        let Some(Slot::Link(link)) = self.slots.get_mut(key) else { return };
+        let Some(dial) = link.dialling() else { return };
+        match &dial.endpoint {
+            Endpoint::Tcp { .. } => match dial.endpoint.socket_addr() {
+                Some(address) => self.add_targets(key, [address]),
+                None => self.queued.push_back(Queued::Resolve(key)),
+            },
+            Endpoint::Ipc(name) => {
+                dial.targets.push_back(Target::Ipc(name.clone()));
+                self.queued.push_back(Queued::Dial(key));
+            }
+            Endpoint::Inproc(_) => self.attempt_failed(key, NetworkError::Unsupported),
+        }
+    }
+
+    /// Stores the addresses of a dial, and requests an attempt to the first.
+    pub(super) fn add_targets(&mut self, key: Key, addresses: impl IntoIterator<Item = SocketAddr>) {
+        let Some(Slot::Link(link)) = self.slots.get_mut(key) else { return };
+        let Some(dial) = link.dialling().filter(|dial| dial.targets.is_empty()) else { return };
+        dial.targets = dial.endpoint.routes(addresses).into_iter().map(Target::Tcp).collect();
+        if dial.targets.is_empty() {
+            self.attempt_failed(key, NetworkError::UnknownHost);
+        } else {
+            self.queued.push_back(Queued::Dial(key));
+        }
+    }
+
+    /// Ends a connection attempt, and requests the next. If no address is left, the dial has failed.
+    pub(super) fn attempt_failed(&mut self, key: Key, error: NetworkError) {
+        let Some(Slot::Link(link)) = self.slots.get_mut(key) else { return };
+        let Some(dial) = link.dialling() else { return };
+        dial.targets.pop_front();
+        if !dial.targets.is_empty() {
+            self.queued.push_back(Queued::Dial(key));
+            return;
+        }
+        let (socket, pipe) = (link.socket, link.pipe);
+        self.slots.remove(key);
+        self.forget(key, socket, pipe);
+        if let Some(member) = self.sockets.get_mut(&socket) {
+            member.socket.dial_failed(pipe, error, self.now);
+            self.changed.insert(socket);
+        }
+    }
+
+    fn link_of(&self, socket: SocketId, pipe: PipeId) -> Option<Key> {
+        let key = (*self.sockets.get(&socket)?.links.get(pipe.index())?)?;
+        matches!(self.slots.get(key), Some(Slot::Link(link)) if link.pipe == pipe).then_some(key)
+    }
+
+    fn remove_link(&mut self, socket: SocketId, pipe: PipeId) {
+        if let Some(key) = self.link_of(socket, pipe)
+            && let Some(Slot::Link(link)) = self.slots.remove(key)
+        {
+            self.forget(key, socket, pipe);
+            self.queued.extend(link.into_stream().map(|stream| Queued::Gone(key, stream)));
+        }
+    }
+
+    /// Removes what refers to a link that was removed.
+    fn forget(&mut self, key: Key, socket: SocketId, pipe: PipeId) {
+        self.deadlines.clear(Due::Link(key));
+        self.undecided.remove(&key);
+        if let Some(link) = self.sockets.get_mut(&socket).and_then(|member| member.links.get_mut(pipe.index())) {
+            *link = None;
+        }
+    }
+
+    /// Lets a stream take a turn. Reads from it only if `reads` is true.
+    fn turn(&mut self, key: Key, reads: bool) {
+        let Some(Slot::Link(link)) = self.slots.get_mut(key) else { return };
+        let (socket, pipe) = (link.socket, link.pipe);
+        let Some(member) = self.sockets.get_mut(&socket) else { return };
+        self.changed.insert(socket);
+        match link.turn(&mut member.socket, &mut self.buffers, &self.waker, reads, self.now) {
+            Turned::Failed(stream, error) => {
+                link.watched = None;
+                self.queued.push_back(Queued::Gone(key, stream));
+                self.attempt_failed(key, error);
+            }
+            Turned::Continues(turn) => {
+                self.deadlines.set_or_clear(Due::Link(key), link.deadline());
+                if link.awaits_decision() {
+                    self.undecided.insert(key);
+                } else {
+                    self.undecided.remove(&key);
+                }
+                self.report(key, turn);
+            }
+            Turned::Ended(stream) => {
+                self.slots.remove(key);
+                self.forget(key, socket, pipe);
+                self.queued.extend(stream.map(|stream| Queued::Gone(key, stream)));
+            }
+        }
+    }
+
+    /// Reports the outcome of a turn to the loop, and queues the next turn.
+    fn report(&mut self, key: Key, turn: Turn) {
+        let Some(Slot::Link(link)) = self.slots.get_mut(key) else { return };
+        if link.stream().is_none() {
+            return;
+        }
+        let interest = match turn {
+            Turn::Wait(interest) => interest,
+            Turn::Again | Turn::Background => link.watched.unwrap_or(Interest::READ),
+        };
+        match link.watched.replace(interest) {
+            None => self.queued.push_back(Queued::Register(key, interest)),
+            Some(watched) if watched != interest => self.queued.push_back(Queued::Interest(key, interest)),
+            Some(_) => {}
+        }
+        self.queued.push_back(Queued::Turned(key));
+        if turn == Turn::Background && !core::mem::replace(&mut link.is_in_background, true) {
+            self.background.push_back(key);
+        }
+        if turn == Turn::Again {
+            self.continue_link(key);
+        }
+    }
+}
