@@ -1,14 +1,18 @@
-//! A DEALER and a ROUTER without an operating system: one thread, a `Vec` of bytes in transit, and a simulated clock.
+//! A DEALER and a ROUTER without an operating system: one thread, streams that are buffers, and a clock that is a number.
 //! The part of `sansmq-proto` that is used here needs no `std`, so it can run on a microcontroller or in a browser.
 //!
 //! The simulated cable is unplugged for 20 seconds. The heartbeat detects this, and the DEALER redials at growing
 //! intervals. When the cable is plugged in, the DEALER sends its queued message. 50 seconds are simulated in total.
 
-use sansmq::proto::{Action, Buf, Connection, ConnectionError, Entropy, Instant, PipeId, Socket, time::earliest};
-use sansmq::{NetworkError, Options, kind};
-use std::{error::Error, mem, time::Duration};
+use sansmq::proto::guest::{Guest, Key, Output, SocketId, Source, Target};
+use sansmq::proto::{BufferStream, Entropy, Event, Instant, Socket, time::earliest};
+use sansmq::{NetworkError, Options, kind, proto::address::Route};
+use std::{error::Error, time::Duration};
 
-fn main() -> Result<(), Box<dyn Error>> {
+type Outcome<T = ()> = Result<T, Box<dyn Error>>;
+type Log = Vec<(Instant, String)>;
+
+fn main() -> Outcome {
     for (at, event) in simulate()? {
         println!("{:>7.3} s  {event}", at.since(Instant::ORIGIN).as_secs_f64());
     }
@@ -16,94 +20,140 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 /// Simulates a DEALER, a ROUTER and their cable for 50 seconds. Returns each event as text, with its simulated time.
-pub(crate) fn simulate() -> Result<Vec<(Instant, String)>, Box<dyn Error>> {
-    let heartbeat = Options::<kind::Dealer>::new().heartbeat(Duration::from_secs(1));
-    let sockets = [Socket::new(heartbeat, Seeded(1)), Socket::new(Options::<kind::Router>::new(), Seeded(2))];
-    let [mut client, mut server] = sockets.map(|socket| End { socket, link: None, arriving: Vec::new() });
-    let link_timeout = |end: &End| end.link.as_ref().and_then(|(_, connection)| connection.poll_timeout());
-    let (mut now, mut plugged, mut log) = (Instant::ORIGIN, true, Vec::new());
-    // The program that dials and listens interprets endpoints. Here there is only one server, so any endpoint will do.
-    let listener = server.socket.bind("tcp://*:1".parse()?);
-    client.socket.connect("tcp://server:1".parse()?, now)?;
+pub(crate) fn simulate() -> Outcome<Log> {
+    let heartbeat = Duration::from_secs(1);
+    let client = end(Socket::new(Options::<kind::Dealer>::new().heartbeat(heartbeat), Seeded(1)));
+    let server = end(Socket::new(Options::<kind::Router>::new().heartbeat(heartbeat), Seeded(2)));
+    let mut cable = Cable { client, server, is_plugged: true, now: Instant::ORIGIN };
+    let mut log = Vec::new();
+    socket(&mut cable.server)?.bind("tcp://*:1".parse()?);
+    run(&mut cable, Instant::ORIGIN, |_| Ok(false))?; // otherwise the first dial would fail
+    socket(&mut cable.client)?.monitor(true);
+    socket(&mut cable.client)?.connect("tcp://10.0.0.1:1".parse()?, cable.now)?;
     for step in 0..5 {
         match step {
-            0 => client.socket.send("one")?, // queued: a pipe exists before its connection
-            1 => plugged = false,
-            2 => client.socket.send("two")?, // queued again
-            3 => plugged = true,
-            _ => client.socket.close(now),
+            0 => socket(&mut cable.client)?.send("one")?, // queued: a pipe exists before its connection
+            1 => unplug(&mut cable),
+            2 => socket(&mut cable.client)?.send("two")?, // queued again
+            3 => cable.is_plugged = true,
+            _ => socket(&mut cable.client)?.close(cable.now),
         }
-        let end = now + Duration::from_secs(10);
-        loop {
-            // Other actions name the pipe that has work, and announce messages. This program checks everything in each round.
-            while server.socket.poll_action().is_some() {}
-            while let Some(action) = client.socket.poll_action() {
-                if let Action::Dial(pipe, _) = action {
-                    log.push((now, if plugged { "connected" } else { "dial failed" }.to_string()));
-                    if plugged {
-                        server.link = server.socket.accepted(listener, "tcp://client:1".parse()?, now);
-                        client.link = client.socket.connected(pipe, now).map(|connection| (pipe, connection));
-                    } else {
-                        client.socket.dial_failed(pipe, NetworkError::Unreachable, now);
-                    }
-                }
-            }
-            let moved = transfer(&mut client, &mut server, plugged, now);
-            let moved = moved.and_then(|moved| Ok(transfer(&mut server, &mut client, plugged, now)? || moved));
-            if let Err(reason) = &moved {
-                log.push((now, format!("disconnected: {reason}")));
-                for end in [&mut client, &mut server] {
-                    end.arriving.clear();
-                    if let Some((pipe, connection)) = end.link.take() {
-                        end.socket.disconnected(pipe, connection, reason, now);
-                    }
-                }
-            }
-            while let Ok(request) = server.socket.recv() {
-                server.socket.send(request)?;
-            }
-            while let Ok(reply) = client.socket.recv() {
-                log.push((now, format!("reply: {}", reply.body().to_text())));
-            }
-            if moved.unwrap_or(true) {
-                continue;
-            }
-            // Nothing can happen before the next deadline, so the clock moves there.
-            let timeouts = [&client, &server].map(|end| earliest([end.socket.poll_timeout(), link_timeout(end)]));
-            let Some(next) = earliest(timeouts).filter(|at| *at <= end) else { break };
-            now = next;
-            let _ = [&mut client, &mut server].map(|end| end.socket.handle_timeout(now));
-        }
-        now = end;
+        let until = cable.now + Duration::from_secs(10);
+        run(&mut cable, until, |cable| serve(cable, &mut log))?;
+        cable.now = until;
     }
-    log.push((now, format!("closed: {}", client.socket.is_closed())));
+    log.push((cable.now, format!("closed: {}", cable.client.guest.remove(cable.client.id).is_some())));
     Ok(log)
 }
 
-/// One of the two sockets, with its connection and the bytes that are in transit to this socket.
-struct End {
-    socket: Socket,
-    link: Option<(PipeId, Connection)>,
-    arriving: Vec<u8>,
+/// The application: the server returns each message, and the log gets what happens to the client. Returns true if there was a
+/// message.
+fn serve(cable: &mut Cable, log: &mut Log) -> Outcome<bool> {
+    let (client, server, now) = (socket(&mut cable.client)?, socket(&mut cable.server)?, cable.now);
+    let mut is_busy = false;
+    while let Ok(request) = server.recv() {
+        server.send(request)?;
+        is_busy = true;
+    }
+    while let Some(event) = client.poll_event() {
+        match event {
+            Event::Connected { .. } => log.push((now, "connected".into())),
+            Event::ConnectFailed { error, .. } => log.push((now, format!("dial failed: {error}"))),
+            Event::Disconnected { reason, .. } => log.push((now, format!("disconnected: {reason}"))),
+            _ => {}
+        }
+    }
+    while let Ok(reply) = client.recv() {
+        log.push((now, format!("reply: {}", reply.body().to_text())));
+        is_busy = true;
+    }
+    Ok(is_busy)
 }
 
-/// Moves bytes over the simulated cable. If it is not `plugged`, the bytes are lost. Returns true if `to` received any.
-fn transfer(from: &mut End, to: &mut End, plugged: bool, now: Instant) -> Result<bool, ConnectionError> {
-    let (Some((pipe, sender)), Some((_, receiver))) = (&mut from.link, &mut to.link) else { return Ok(false) };
-    sender.handle_timeout(now)?;
-    from.socket.exchange(*pipe, sender)?;
-    let out = sender.poll_transmit().filter(|_| to.arriving.is_empty());
-    to.arriving.extend(out.map(|it| it.copy_to_bytes(it.remaining())).unwrap_or_default());
-    sender.handle_written(now);
-    if !plugged {
-        to.arriving.clear(); // lost; a real network reports no error either
-    } else if !to.arriving.is_empty() && receiver.wants_input() {
-        receiver.handle_input(&mem::take(&mut to.arriving), now)?;
-        return Ok(true);
-    } else if sender.is_finished() {
-        return Err(ConnectionError::LocallyClosed); // the sender has closed, and all bytes have arrived
+/// The simulated world.
+struct Cable {
+    client: End,
+    server: End,
+    is_plugged: bool,
+    now: Instant,
+}
+
+/// End of the cable: a socket in its guest, the key of its listener, and that of its latest stream.
+struct End {
+    guest: Guest<BufferStream>,
+    id: SocketId,
+    listener: Key,
+    stream: Key,
+}
+
+fn end(socket: Socket) -> End {
+    let (mut guest, none) = (Guest::new(), Key::from_u64(0)); // a key without an effect
+    let id = guest.add(socket);
+    End { guest, id, listener: none, stream: none }
+}
+
+/// Cuts the connection, without a message to its ends.
+fn unplug(cable: &mut Cable) {
+    let none = Key::from_u64(0);
+    (cable.is_plugged, cable.client.stream, cable.server.stream) = (false, none, none);
+}
+
+fn socket(end: &mut End) -> Outcome<&mut Socket> {
+    Ok(end.guest.socket_mut(end.id).ok_or("the socket is gone")?)
+}
+
+/// Runs both ends until a time. `application` is called after each step, and returns true if it has made a call of a socket.
+fn run(cable: &mut Cable, until: Instant, mut application: impl FnMut(&mut Cable) -> Outcome<bool>) -> Outcome {
+    loop {
+        step(&mut cable.client, &mut cable.server, cable.is_plugged, cable.now);
+        step(&mut cable.server, &mut cable.client, cable.is_plugged, cable.now);
+        transfer(&mut cable.server, &mut cable.client);
+        transfer(&mut cable.client, &mut cable.server);
+        // If nothing is left to do, the clock moves to the next deadline.
+        let deadlines = [&cable.client, &cable.server].map(|end| end.guest.deadline().map(|deadline| deadline.at));
+        let next = if application(cable)? { Some(cable.now) } else { earliest(deadlines) };
+        let Some(next) = next.filter(|at| *at <= until) else { return Ok(()) };
+        cable.now = cable.now.max(next);
     }
-    Ok(false)
+}
+
+/// Lets the guest of one end do its work.
+fn step(here: &mut End, there: &mut End, is_plugged: bool, now: Instant) {
+    loop {
+        match here.guest.poll(now) {
+            Output::Listen(key, endpoint) => here.guest.listening(key, Ok::<_, NetworkError>(((), endpoint))),
+            Output::Register(key, Source::Listener(()), _) => here.listener = key,
+            Output::Register(key, Source::Stream(_), _) => here.stream = key,
+            Output::Dial(key, Target::Tcp(route)) if is_plugged => connect(here, there, key, &route),
+            Output::Dial(key, _) => here.guest.dialled(key, Err(NetworkError::Unreachable)),
+            Output::Wait(_) => return,
+            _ => {} // the network is not watched
+        }
+    }
+}
+
+/// Moves bytes from one end of the cable to the other. Both guests wait, so a receiver without room has a reason.
+fn transfer(from: &mut End, to: &mut End) {
+    let Some(receiver) = to.guest.stream_mut(to.stream).filter(|receiver| receiver.room() > 0) else { return };
+    match from.guest.stream_mut(from.stream).filter(|sender| !sender.is_finished()) {
+        Some(sender) if sender.output().is_empty() => return,
+        Some(sender) => {
+            let count = sender.output().len().min(receiver.room());
+            receiver.receive(&sender.output()[..count]);
+            sender.sent(count);
+        }
+        None => receiver.end(), // the sender has closed its stream, or it is gone
+    }
+    from.guest.ready(from.stream);
+    to.guest.ready(to.stream);
+}
+
+/// Connects both ends: every address is that of the other end.
+fn connect(here: &mut End, there: &mut End, key: Key, route: &Route) {
+    let [dialled, accepted] = [(); 2].map(|()| BufferStream::new((), 4096));
+    there.guest.accepted(there.listener, Ok::<_, NetworkError>((accepted, route.to.into())));
+    here.guest.dialled(key, Ok::<_, NetworkError>(dialled));
+    here.guest.ready(key);
 }
 
 /// Deterministic random source: every run is the same. A real program needs a source that peers cannot predict.

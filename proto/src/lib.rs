@@ -18,8 +18,8 @@
 //!
 //! - To write a program, use the `sansmq` crate and one of its runtimes.
 //! - To embed a socket in an event loop, read the guide [`embedding`]. [`Socket`] implements the behaviour of a socket
-//!   type, [`Session`] runs one connection over a [`Stream`], [`SessionSet`] keeps the sessions of a socket, and the
-//!   event loop executes each [`Action`].
+//!   type, [`Guest`](guest::Guest) drives sockets over streams of the caller, and the event loop executes each
+//!   [`Output`](guest::Output).
 //! - To support another async runtime, see `sansmq-runtime`.
 //! - To use only the protocol, see [`Connection`], and the module [`wire`], which encodes and decodes its bytes.
 //!
@@ -36,14 +36,10 @@
 //!
 //! # The event loop
 //!
-//! 1. Execute the actions of [`Socket::poll_action`] until it returns `None`.
-//! 2. Wait until a stream is ready, but at most until the earliest of the times that [`Socket::poll_timeout`] and
-//!    [`Session::poll_timeout`] of each session return.
-//! 3. Call [`Session::turn`] for each session that has a ready stream or an expired timeout. If the socket has emitted
-//!    [`Action::Service`] for a pipe, also call `turn` for the session of this pipe. If `turn` returns an error, the
-//!    connection of the session has ended: take the connection with [`Session::into_connection`], and pass it to
-//!    [`Socket::disconnected`]. [`SessionSet`] does all of this step.
-//! 4. Call [`Socket::handle_timeout`], and continue with step 1.
+//! 1. Execute each output of [`Guest::poll`](guest::Guest::poll) until it returns [`Output::Wait`](guest::Output::Wait).
+//! 2. Wait for events, at most until the deadline in `Wait`, and report each with [`Guest::ready`](guest::Guest::ready).
+//!
+//! A program with tasks of its own calls the layer below: [`Socket::poll_action`], [`Session::turn`] and their deadlines.
 //!
 //! Any other order delays work, but does not corrupt state.
 //!
@@ -103,7 +99,7 @@ pub use bytes::Buf;
 pub use connection::{Connection, ConnectionError, Outbox};
 pub use entropy::Entropy;
 pub use message::{Frame, Message};
-pub use session::{BufferStream, Interest, Session, SessionBuffers, SessionSet, Stream, StreamError, Turn};
+pub use session::{BufferStream, Interest, Session, SessionBuffers, Stream, StreamError, Turn};
 pub use socket::{Action, Event, ListenerId, Options, PipeId, RecvError, SendError, Socket};
 pub use socket_type::{ParseSocketTypeError, SocketType};
 #[cfg(feature = "std")]

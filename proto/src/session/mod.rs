@@ -1,15 +1,12 @@
 //! [`Session`] runs a connection over a non-blocking byte stream: it writes, reads, and moves messages between the
-//! connection and its socket. [`SessionSet`] holds the sessions of a socket, for event loops without an async runtime.
-//! Neither type blocks.
+//! connection and its socket. It never blocks.
 
 mod buffer_stream;
 mod buffers;
-mod session_set;
 mod stream;
 
 pub use buffer_stream::BufferStream;
 pub use buffers::SessionBuffers;
-pub use session_set::SessionSet;
 pub use stream::{Stream, StreamError};
 
 use crate::connection::{Connection, ConnectionError, ConnectionTimer, Fault, Link};

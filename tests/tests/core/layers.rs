@@ -98,6 +98,29 @@ fn proto_uses_no_io_clock_threads_or_locks() {
     assert!(gates.len() <= 4, "all that the feature `std` adds is in std_support.rs: {gates:?}");
 }
 
+/// A package that needs `unsafe` is not published, and states the reason for each block.
+#[test]
+fn only_unpublished_packages_may_use_unsafe() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let examples = fs::read_dir(root.join("examples")).unwrap().map(|entry| entry.unwrap().path());
+    let folders = ["", "proto", "runtime", "os", "runtime-tokio", "runtime-smol", "runtime-mio", "benches", "tests"];
+    let manifests = folders.map(|folder| root.join(folder)).into_iter().chain(examples);
+    let manifests: Vec<_> = manifests.map(|folder| folder.join("Cargo.toml")).filter(|path| path.exists()).collect();
+    assert!(
+        manifests.len() > folders.len()
+            && fs::read_to_string(&manifests[0]).unwrap().contains("unsafe_code = \"forbid\"")
+    );
+    for manifest in manifests {
+        let text = fs::read_to_string(&manifest).unwrap();
+        let has_rules =
+            ["publish = false", "unsafe_op_in_unsafe_fn = \"deny\"", "undocumented_unsafe_blocks = \"deny\""]
+                .iter()
+                .all(|rule| text.contains(rule));
+        let forbids = ["[lints]\nworkspace = true", "unsafe_code = \"forbid\""].iter().any(|rule| text.contains(rule));
+        assert!(forbids || has_rules, "{}", manifest.display());
+    }
+}
+
 #[test]
 fn runtime_makes_no_operating_system_calls() {
     // The identifier of the process shows that it was forked. All other calls belong to `os` and to the adapters.

@@ -4,8 +4,8 @@
 use super::{SessionFixture, TestStream, pull_session};
 use sansmq_proto::connection::{Inbound, Link};
 use sansmq_proto::entropy::SeededEntropy;
-use sansmq_proto::kind::{Pub, Pull, Push};
-use sansmq_proto::{Instant, Message, Options, Session, SessionBuffers, SessionSet, Socket, Turn};
+use sansmq_proto::kind::Push;
+use sansmq_proto::{Instant, Message, Options, Session, SessionBuffers, Turn};
 use sansmq_tests::raw_peer::{command, frame, greeting, greeting_and_ready, property, ready};
 
 const NOW: Instant = Instant::ORIGIN;
@@ -145,30 +145,6 @@ fn work_of_a_turn_is_limited_for_mixed_input() {
     }
 }
 
-/// Honest subscribers have much work too. Their requests take turns of 32, and a peer that floods takes its turns in between.
-#[test]
-fn hundred_thousand_subscriptions_take_turns_of_32() {
-    const SUBSCRIPTIONS: usize = 100_000;
-    let mut socket = Socket::new(Options::<Pub>::new(), SeededEntropy::new(1));
-    let listener = socket.bind("tcp://*:1".parse().unwrap());
-    socket.listening(listener, "tcp://1.1.1.1:1".parse().unwrap());
-    let mut sessions = SessionSet::new();
-    let subscriptions =
-        (0..SUBSCRIPTIONS).flat_map(|topic| command("SUBSCRIBE", format!("topic {topic:05}").as_bytes()));
-    for input in [subscriptions.collect(), command("PING", b"\0\0").repeat(1_000_000)] {
-        let mut stream = TestStream { input: greeting_and_ready("SUB").into(), ..TestStream::default() };
-        stream.input.extend(input);
-        sessions.accepted(&mut socket, listener, "tcp://2.2.2.2:2".parse().unwrap(), stream, NOW).unwrap();
-    }
-    let mut turns = 0_usize;
-    while socket.subscriber_count(format!("topic {}", SUBSCRIPTIONS - 1).as_bytes()) == 0 {
-        sessions.turn(&mut socket, NOW);
-        turns += 1;
-    }
-    let least = 2 * SUBSCRIPTIONS / 32;
-    assert!(turns.abs_diff(least) < least / 10, "{turns} turns of one session each");
-}
-
 #[test]
 fn large_commands_are_read_in_small_chunks() {
     let mut flooded = Flooded::new();
@@ -202,39 +178,4 @@ fn handshake_is_read_in_small_chunks() {
     }
     while matches!(turn(&mut stream), Ok(Turn::Again | Turn::Background)) {}
     assert!(session.connection().peer().is_some());
-}
-
-#[test]
-fn one_session_of_a_set_does_background_work_per_turn() {
-    let mut socket = Socket::new(Options::<Pull>::new(), SeededEntropy::new(1));
-    let listener = socket.bind("tcp://*:1".parse().unwrap());
-    socket.listening(listener, "tcp://1.1.1.1:1".parse().unwrap());
-    let mut sessions = SessionSet::new();
-    let size = 100_000;
-    let pipes: Vec<_> = (0..10)
-        .map(|_| {
-            let mut stream = TestStream::default();
-            stream.input.extend(greeting("NULL"));
-            stream.input.extend(ready("PUSH", &property("X-Long", &vec![b'x'; size])));
-            sessions.accepted(&mut socket, listener, "tcp://2.2.2.2:2".parse().unwrap(), stream, NOW).unwrap()
-        })
-        .collect();
-    sessions.turn(&mut socket, NOW);
-    let unread = |sessions: &SessionSet<TestStream>| {
-        pipes.iter().map(|&pipe| sessions.get(pipe).unwrap().input.len()).collect::<Vec<_>>()
-    };
-    assert!(unread(&sessions).iter().all(|unread| (1..size).contains(unread)), "a new session reads once");
-    let mut turns = 0;
-    while sessions.poll_timeout() == Some(NOW) {
-        let before = unread(&sessions);
-        sessions.turn(&mut socket, NOW);
-        let now = unread(&sessions);
-        assert!(before.iter().zip(&now).filter(|(before, now)| before > now).count() <= 1);
-        let spread = now.iter().max().unwrap() - now.iter().min().unwrap();
-        assert!(spread <= 4 << 10, "the sessions take turns: {now:?}");
-        turns += 1;
-    }
-    assert!(turns > 10 * size / (2 << 10), "{turns} turns");
-    assert_eq!(socket.stats().peers, 10);
-    assert_eq!(unread(&sessions), [0; 10], "all handshakes are complete");
 }
