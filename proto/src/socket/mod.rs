@@ -200,6 +200,9 @@ impl fmt::Display for Timer {
 
 impl Socket {
     /// Creates a socket with these options and no peers. `entropy` supplies random numbers.
+    ///
+    /// A program links the code of the socket types `T` with which it calls this function, and the code of all types only
+    /// for [`Any`](crate::kind::Any). On a microcontroller, this halves the size of the program.
     pub fn new<T: Kind>(options: Options<T>, entropy: impl Entropy + 'static) -> Self {
         let mut settings = options.settings;
         settings.connection.announce_close_reason();
@@ -207,7 +210,7 @@ impl Socket {
         settings.connection.ledger = Some(Arc::clone(&ledger));
         let mut entropy: Box<dyn Entropy> = Box::new(entropy);
         Self {
-            pattern: pattern::of(&settings, &mut *entropy),
+            pattern: pattern::of::<T>(&settings, &mut *entropy),
             pipes: Pipes::new(&settings),
             listeners: BTreeMap::new(),
             next_listener: 0,

@@ -22,6 +22,7 @@ mod tests;
 
 use crate::connection::{ConnectionError, Peer, Subscription};
 use crate::entropy::Entropy;
+use crate::kind::Kind;
 use crate::message::{Frame, Message};
 use crate::socket::effects::Effects;
 use crate::socket::error::{ConnectError, JoinError, RecvError, SubscribeError, Unsent};
@@ -33,7 +34,6 @@ use addressed::Addressed;
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use bytes::Bytes;
-use core::fmt::Debug;
 use single_frame::SingleFrame;
 
 /// Behaviour of a socket type: selects the peers that receive a sent message, and orders or drops received messages.
@@ -46,7 +46,8 @@ use single_frame::SingleFrame;
 /// A method returns its effects on the socket, for example that the application can now receive a message. `on_message`
 /// and `recv` add their effects to the parameter `effects` instead: the effects of [`on_message`](Self::on_message)
 /// count even if it fails, and returning effects together with a message would copy the message once more.
-pub(super) trait Pattern: Debug + Send {
+// Without `Debug`, which would link the texts of all types in a pattern into each program.
+pub(super) trait Pattern: Send {
     /// Applies changed options, as [`Socket::set_options`](crate::Socket::set_options) describes.
     fn configure(&mut self, _: &mut Pipes, _: &Settings, _: &mut dyn Entropy) {}
 
@@ -222,9 +223,11 @@ pub(super) trait Pattern: Debug + Send {
 /// Maximum length of the name of a group in bytes (RFC 48).
 const MAX_GROUP: usize = 255;
 
-/// Creates the [`Pattern`] for the socket type in `settings`.
-pub(super) fn of(settings: &Settings, entropy: &mut dyn Entropy) -> Box<dyn Pattern> {
-    match settings.connection.socket_type {
+/// Creates the [`Pattern`] for the socket type in `settings`, which is the type of `T`, unless `T` is
+/// [`Any`](crate::kind::Any).
+pub(super) fn of<T: Kind>(settings: &Settings, entropy: &mut dyn Entropy) -> Box<dyn Pattern> {
+    // A constant, unless `T` is `Any`: a program that creates sockets of one type links the code of this type only.
+    match const { T::ONLY }.unwrap_or(settings.connection.socket_type) {
         SocketType::Req => Box::new(req::Req::new(settings, entropy)),
         SocketType::Rep => Box::<rep::Rep>::default(),
         SocketType::Dealer => Box::new(dealer::new(settings)),

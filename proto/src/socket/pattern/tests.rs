@@ -21,7 +21,7 @@ impl Fixture {
     fn new<T: Typed>(options: &Options<T>) -> Self {
         let entropy = &mut SeededEntropy::new(1);
         let peer = Socket::new(Options::<T>::new(), SeededEntropy::new(2)).as_peer();
-        let mut pattern = of(&options.settings, entropy);
+        let mut pattern = of::<T>(&options.settings, entropy);
         let mut pipes = Pipes::with_marks(10, 10);
         let pipe = pipes.insert(PipeState::accepted(ListenerId(0), "tcp://example:1".parse().unwrap()));
         let _ = pattern.on_ready(&mut pipes, pipe, &peer, entropy).unwrap();
