@@ -52,10 +52,40 @@ impl Entropy for SeededEntropy {
     }
 }
 
-/// Returns a random duration, uniformly distributed in `low..=high`.
+/// Returns a random duration, uniformly distributed in `low..high`. A difference of more than 584 years counts as 584 years.
 pub(crate) fn between(entropy: &mut dyn Entropy, low: Duration, high: Duration) -> Duration {
     let mut bytes = [0; 4];
     entropy.fill(&mut bytes);
-    let fraction = f64::from(u32::from_le_bytes(bytes)) / f64::from(u32::MAX);
-    low + high.saturating_sub(low).mul_f64(fraction)
+    let random = u64::from(u32::from_le_bytes(bytes));
+    let range = u64::try_from(high.saturating_sub(low).as_nanos()).unwrap_or(u64::MAX);
+    // `range * random / 2^32` in two parts that do not overflow. Without floating-point numbers, which most
+    // microcontrollers calculate in software.
+    let (upper, lower) = (range >> 32, range & u64::from(u32::MAX));
+    low + Duration::from_nanos(upper * random + ((lower * random) >> 32))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Returns the same byte always.
+    struct Constant(u8);
+
+    impl Entropy for Constant {
+        fn fill(&mut self, out: &mut [u8]) {
+            out.fill(self.0);
+        }
+    }
+
+    #[test]
+    fn random_duration_is_between_its_bounds() {
+        let (low, high) = (Duration::from_secs(2), Duration::from_secs(4));
+        assert_eq!(between(&mut Constant(0), low, high), low);
+        assert_eq!(between(&mut Constant(0x80), low, high).as_millis(), 3003); // 0x80808080 / 2^32 is 0.50196
+        let last = between(&mut Constant(0xff), low, high);
+        assert!(last < high && last + Duration::from_nanos(1) >= high, "{last:?}");
+        assert_eq!(between(&mut Constant(0xff), high, low), high);
+        let longest = between(&mut Constant(0xff), low, Duration::MAX);
+        assert!(longest > Duration::from_hours(5_000_000), "{longest:?}");
+    }
 }

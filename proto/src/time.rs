@@ -1,6 +1,6 @@
 //! Time as plain values: [`Instant`], and sets of deadlines. This module reads no clock; the caller supplies the time.
 
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::collections::BTreeMap;
 use core::ops::Add;
 use core::time::Duration;
 
@@ -63,25 +63,33 @@ pub fn earliest(deadlines: impl IntoIterator<Item = Option<Instant>>) -> Option<
 /// A set of deadlines, at most one deadline per key. Setting, clearing and finding the earliest deadline take O(log n).
 #[derive(Debug)]
 pub(crate) struct Deadlines<K> {
-    // Both collections contain the same deadlines, ordered by key and by time.
-    by_key: BTreeMap<K, Instant>,
-    by_time: BTreeSet<(Instant, K)>,
+    /// Each deadline twice: ordered by time, and ordered by key.
+    // One tree, because the code of a tree is linked into a program for each of its types.
+    entries: BTreeMap<Entry<K>, Instant>,
+}
+
+/// Place of a deadline in [`Deadlines`]. The places that are ordered by time come first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Entry<K> {
+    ByTime(Instant, K),
+    ByKey(K),
 }
 
 impl<K: Copy + Ord> Deadlines<K> {
     pub(crate) const fn new() -> Self {
-        Self { by_key: BTreeMap::new(), by_time: BTreeSet::new() }
+        Self { entries: BTreeMap::new() }
     }
 
     pub(crate) fn set(&mut self, key: K, at: Instant) {
-        self.clear(key);
-        self.by_key.insert(key, at);
-        self.by_time.insert((at, key));
+        if let Some(before) = self.entries.insert(Entry::ByKey(key), at) {
+            self.entries.remove(&Entry::ByTime(before, key));
+        }
+        self.entries.insert(Entry::ByTime(at, key), at);
     }
 
     pub(crate) fn clear(&mut self, key: K) {
-        if let Some(at) = self.by_key.remove(&key) {
-            self.by_time.remove(&(at, key));
+        if let Some(at) = self.entries.remove(&Entry::ByKey(key)) {
+            self.entries.remove(&Entry::ByTime(at, key));
         }
     }
 
@@ -93,11 +101,11 @@ impl<K: Copy + Ord> Deadlines<K> {
     }
 
     pub(crate) fn get(&self, key: K) -> Option<Instant> {
-        self.by_key.get(&key).copied()
+        self.entries.get(&Entry::ByKey(key)).copied()
     }
 
     pub(crate) fn contains(&self, key: K) -> bool {
-        self.by_key.contains_key(&key)
+        self.entries.contains_key(&Entry::ByKey(key))
     }
 
     pub(crate) fn next(&self) -> Option<Instant> {
@@ -105,13 +113,14 @@ impl<K: Copy + Ord> Deadlines<K> {
     }
 
     pub(crate) fn first(&self) -> Option<(Instant, K)> {
-        self.by_time.first().copied()
+        let (&Entry::ByTime(at, key), _) = self.entries.first_key_value()? else { return None };
+        Some((at, key))
     }
 
     /// Removes the earliest deadline and returns its key, if this deadline is at or before `now`. Otherwise returns
     /// `None`.
     pub(crate) fn pop_due(&mut self, now: Instant) -> Option<K> {
-        let &(at, key) = self.by_time.first()?;
+        let (at, key) = self.first()?;
         (at <= now).then(|| {
             self.clear(key);
             key

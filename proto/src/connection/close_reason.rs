@@ -20,8 +20,7 @@ use super::{Connection, Link};
 use crate::address::NetworkError;
 use crate::security::{AUTH_TEMPORARY_ERROR, AuthStatus, Verdict};
 use crate::wire::Command;
-use alloc::format;
-use alloc::string::{String, ToString};
+use alloc::vec::Vec;
 use bytes::Bytes;
 use thiserror::Error;
 
@@ -99,14 +98,19 @@ impl CloseReason {
 
     /// Returns the text of the reason in a CLOSE command.
     pub(crate) fn encode(&self) -> Bytes {
-        let text: String = match self {
-            Self::RoutingIdTaken => ROUTING_ID_TAKEN.to_string(),
-            Self::PairInUse => PAIR_IN_USE.to_string(),
-            Self::AuthTemporaryError => AUTH_TEMPORARY_ERROR.to_string(),
-            Self::MessageTooLarge { size, limit } => format!("{MESSAGE_TOO_LARGE} {size} {limit}"),
-            Self::TooManyFrames { limit } => format!("{TOO_MANY_FRAMES} {limit}"),
+        let (name, numbers): (&str, &[u64]) = match self {
+            Self::RoutingIdTaken => (ROUTING_ID_TAKEN, &[]),
+            Self::PairInUse => (PAIR_IN_USE, &[]),
+            Self::AuthTemporaryError => (AUTH_TEMPORARY_ERROR, &[]),
+            Self::MessageTooLarge { size, limit } => (MESSAGE_TOO_LARGE, &[*size, *limit]),
+            Self::TooManyFrames { limit } => (TOO_MANY_FRAMES, &[*limit]),
             Self::Other(text) => return text.clone(),
         };
+        let mut text = Vec::from(name);
+        for &number in numbers {
+            text.push(b' ');
+            push_decimal(&mut text, number);
+        }
         text.into()
     }
 
@@ -129,6 +133,20 @@ impl CloseReason {
         };
         words.next().is_none().then_some(known)
     }
+}
+
+/// Appends a number in decimal digits.
+// Without `core::fmt`, of which a program for a microcontroller may need nothing else.
+fn push_decimal(text: &mut Vec<u8>, mut number: u64) {
+    let at = text.len();
+    loop {
+        text.push(b"0123456789"[(number % 10) as usize]);
+        number /= 10;
+        if number == 0 {
+            break;
+        }
+    }
+    text[at..].reverse();
 }
 
 /// Most likely reason of a peer that closed the connection during the handshake without a reason, as the peers of other

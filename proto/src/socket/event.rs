@@ -278,6 +278,20 @@ pub enum DropReason {
     Undelivered,
 }
 
+impl DropReason {
+    /// All reasons, in the order of the enum.
+    pub(crate) const ALL: [Self; 8] = [
+        Self::Unroutable,
+        Self::PeerFull,
+        Self::PeerGone,
+        Self::MissingDelimiter,
+        Self::UnexpectedReply,
+        Self::Unexpected,
+        Self::Multipart,
+        Self::Undelivered,
+    ];
+}
+
 /// Queue of at most 1000 events for one monitor. If the monitor is slow, the oldest events are dropped, and the monitor
 /// receives their number as [`Event::Lagged`].
 #[derive(Debug, Default)]

@@ -7,6 +7,7 @@ use crate::connection::RoundTrip;
 use crate::message::{Frame, Message};
 use crate::socket::event::DropReason;
 use crate::socket::id::PipeId;
+#[cfg(feature = "serde")]
 use alloc::collections::BTreeMap;
 use alloc::string::String;
 use core::fmt;
@@ -213,8 +214,9 @@ pub struct MemoryLimits {
 
 /// Total number of dropped messages since the socket was created, by reason.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(transparent))]
-pub struct Drops(BTreeMap<DropReason, u64>);
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(from = "BTreeMap<DropReason, u64>", into = "BTreeMap<DropReason, u64>"))]
+pub struct Drops([u64; DropReason::ALL.len()]);
 
 /// Counters of a pipe: totals over all connections of the pipe.
 #[derive(Debug, Default)]
@@ -338,20 +340,34 @@ impl Counts {
 impl Drops {
     /// Returns the number of messages dropped for this reason.
     pub fn of(&self, reason: DropReason) -> u64 {
-        self.0.get(&reason).copied().unwrap_or(0)
+        self.0[reason as usize]
     }
 
     /// Returns the number of messages dropped for any reason.
     pub fn total(&self) -> u64 {
-        self.0.values().sum()
+        self.0.iter().sum()
     }
 
     /// Returns each reason for which messages were dropped, with the number of these messages.
     pub fn iter(&self) -> impl Iterator<Item = (DropReason, u64)> {
-        self.0.iter().map(|(&reason, &messages)| (reason, messages))
+        DropReason::ALL.into_iter().zip(self.0).filter(|&(_, messages)| messages > 0)
     }
 
     pub(crate) fn add(&mut self, reason: DropReason, messages: usize) {
-        *self.0.entry(reason).or_default() += messages as u64;
+        self.0[reason as usize] += messages as u64;
+    }
+}
+
+#[cfg(feature = "serde")]
+impl From<BTreeMap<DropReason, u64>> for Drops {
+    fn from(messages: BTreeMap<DropReason, u64>) -> Self {
+        Self(DropReason::ALL.map(|reason| messages.get(&reason).copied().unwrap_or(0)))
+    }
+}
+
+#[cfg(feature = "serde")]
+impl From<Drops> for BTreeMap<DropReason, u64> {
+    fn from(drops: Drops) -> Self {
+        drops.iter().collect()
     }
 }

@@ -5,9 +5,9 @@ use super::take;
 use crate::cost;
 use crate::socket_type::SocketType;
 use alloc::borrow::ToOwned;
-use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 use bytes::Bytes;
+use core::cmp::Ordering;
 
 /// Name of the property with the socket type of the sender.
 pub(crate) const SOCKET_TYPE: &str = "Socket-Type";
@@ -109,7 +109,8 @@ impl Metadata {
     /// [`DecodeError::Property`] and [`DecodeError::DuplicateProperty`].
     pub fn decode(mut bytes: &[u8]) -> Result<Self, DecodeError> {
         let mut metadata = Self::new();
-        let mut names = BTreeSet::new();
+        // Indices of the properties, ordered by name.
+        let mut order = Vec::<usize>::new();
         while let Some((&name_len, rest)) = bytes.split_first() {
             bytes = rest;
             let name = take(&mut bytes, usize::from(name_len)).ok_or(DecodeError::Property)?;
@@ -122,16 +123,22 @@ impl Metadata {
             // Each name is compared with the constants of `to_bytes`, and with some names of the set.
             cost::nodes(8);
             cost::bytes(2 * (name.len() + value.len()));
-            // A peer may send 128 long names that differ only at the end. A set avoids comparing each pair of them.
-            if !names.insert(name.to_ascii_lowercase()) {
-                return Err(DecodeError::DuplicateProperty);
-            }
+            // A peer may send 128 long names that differ only at the end. The order avoids comparing each pair of them.
+            let place = order.binary_search_by(|&index| compare_names(&metadata.0[index].0, name));
+            let Err(place) = place else { return Err(DecodeError::DuplicateProperty) };
+            order.insert(place, metadata.0.len());
             metadata.0.push((to_bytes(name), to_bytes(value)));
         }
         // The metadata lives as long as the connection, and a vector allocates room for at least four properties.
         metadata.0.shrink_to_fit();
         Ok(metadata)
     }
+}
+
+/// Compares two names of properties, for which upper and lower case are equal.
+fn compare_names(one: &[u8], other: &[u8]) -> Ordering {
+    let lower = u8::to_ascii_lowercase;
+    one.iter().map(lower).cmp(other.iter().map(lower))
 }
 
 /// Converts a received name or value into [`Bytes`]. For frequent names and values, returns a constant instead of a
