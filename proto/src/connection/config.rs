@@ -4,7 +4,7 @@ use crate::address::Resource;
 use crate::connection::close_reason::LikelyReason;
 use crate::connection::ledger::Ledger;
 use crate::message::Frame;
-use crate::security::{AuthSource, Security, ZapHandler};
+use crate::security::{AuthSource, Handler, Security};
 use crate::socket_type::SocketType;
 use crate::wire::{CLOSE_REASON, CLOSE_REASON_VERSION, IDENTITY, MechanismName, Metadata, RESOURCE, SOCKET_TYPE};
 use alloc::string::String;
@@ -51,7 +51,7 @@ pub struct ConnectionConfig {
     pub(crate) only_first_subscribe: bool,
     /// ZAP handler that decides about peers if [`auth_source`](Self::auth_source) is [`AuthSource::Default`]; `None` if
     /// the socket has no ZAP handler.
-    pub(crate) handler: Option<Arc<dyn ZapHandler>>,
+    pub(crate) handler: Option<Handler>,
     /// Memory of the connections of the socket; `None` for a connection without a socket.
     pub(crate) ledger: Option<Arc<Ledger>>,
 }
@@ -132,7 +132,7 @@ impl ConnectionConfig {
     }
 
     /// Returns the ZAP handler; `None` if there is no handler, or if this side does not authenticate peers.
-    pub(crate) fn handler(&self) -> Option<&Arc<dyn ZapHandler>> {
+    pub(crate) fn handler(&self) -> Option<&Handler> {
         self.handler.as_ref().filter(|_| self.authenticates_peers())
     }
 
@@ -141,7 +141,7 @@ impl ConnectionConfig {
     pub(crate) fn lacks_authenticator(&self) -> bool {
         self.authenticates_peers()
             && match self.auth_source {
-                AuthSource::Default => !self.handler().is_some_and(|handler| handler.is_bound()),
+                AuthSource::Default => !self.handler().is_some_and(|handler| handler.handler.is_bound()),
                 #[cfg(feature = "curve")]
                 AuthSource::AnyKey => self.security.mechanism() != MechanismName::CURVE,
                 AuthSource::Driver | AuthSource::Authenticator(_) => false,

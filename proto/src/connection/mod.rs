@@ -38,7 +38,7 @@ pub(crate) use outbox::encode_once;
 pub(crate) use output_buffers::OutputBuffers;
 pub use shared_listener::PendingPeer;
 pub use socks::SocksError;
-pub(crate) use socks::User;
+pub(crate) use socks::{ConnectVia, User};
 pub use timer::ConnectionTimer;
 pub use written::Written;
 
@@ -300,7 +300,7 @@ impl Connection {
             let item = match &mut self.phase {
                 Phase::Closed => return Ok(()),
                 Phase::Proxy(socks) => {
-                    if !socks.step(input, &mut self.outbox)? {
+                    if !(socks.step)(socks, input, &mut self.outbox)? {
                         return Ok(());
                     }
                     let fresh = core::mem::take(&mut self.fresh);

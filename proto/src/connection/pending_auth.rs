@@ -1,14 +1,12 @@
 //! Authentication of a peer: the pending request, the source of the decision, and the deadline of the reply.
 
-use super::Connection;
 use super::phase::Phase;
+use super::{Connection, Credentials};
 use crate::address::{Endpoint, Host};
 use crate::connection::error::ConnectionError;
-use crate::security::{AuthCredentials, AuthOutcome, AuthReply, AuthRequest, AuthSource};
+use crate::security::{AuthAddress, AuthCredentials, AuthFacts, AuthOutcome, AuthReply, AuthRequest, AuthSource};
 use crate::time::Instant;
 use alloc::boxed::Box;
-use alloc::format;
-use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use core::fmt;
 use core::future::Future;
@@ -25,7 +23,7 @@ pub(super) struct PendingAuth {
 enum AuthTask {
     /// Request that the code which calls the connection must answer; `None` once `poll_auth_request` has returned the
     /// request to this code.
-    Driver(Option<AuthRequest>),
+    Driver(Option<AuthFacts>),
     /// Future of an asynchronous authenticator or ZAP handler, which returns the decision about the peer.
     Pending(Pin<Box<dyn Future<Output = AuthReply> + Send>>),
 }
@@ -86,7 +84,7 @@ impl Connection {
     #[must_use]
     pub fn poll_auth_request(&mut self) -> Option<AuthRequest> {
         match &mut self.pending_auth.as_mut()?.task {
-            AuthTask::Driver(request) => request.take(),
+            AuthTask::Driver(facts) => facts.take().map(AuthFacts::into_request),
             AuthTask::Pending(_) => None,
         }
     }
@@ -121,21 +119,21 @@ impl Connection {
         now: Instant,
     ) -> Result<Option<AuthReply>, ConnectionError> {
         let config = &self.config;
-        let request = AuthRequest {
+        let facts = AuthFacts {
             domain: config.domain.clone(),
             address: self.address(),
             routing_id: config.routing_id.clone(),
             credentials,
         };
         let outcome = match &config.auth_source {
-            AuthSource::Default => config.handler().and_then(|handler| handler.authenticate(request)),
+            AuthSource::Default => config.handler().and_then(|handler| handler.authenticate(facts)),
             #[cfg(feature = "curve")]
             AuthSource::AnyKey => {
-                matches!(request.credentials, AuthCredentials::Curve(_)).then(|| AuthOutcome::Now(AuthReply::accept()))
+                matches!(facts.credentials, AuthCredentials::Curve(_)).then(|| AuthOutcome::Now(AuthReply::accept()))
             }
-            AuthSource::Authenticator(authenticator) => Some(authenticator.authenticate(request)),
+            AuthSource::Authenticator(authenticator) => Some(authenticator.authenticate(facts)),
             AuthSource::Driver => {
-                self.begin_wait(AuthTask::Driver(Some(request)), now);
+                self.begin_wait(AuthTask::Driver(Some(facts)), now);
                 return Ok(None);
             }
         };
@@ -186,16 +184,15 @@ impl Connection {
         self.pending_auth = None;
     }
 
-    /// Returns the address of the peer in the form of RFC 27: an IP address, or `:uid:gid:pid` over `ipc`.
-    fn address(&self) -> String {
-        if let Some(credentials) = self.credentials {
-            let pid = credentials.pid.map(|pid| pid.to_string()).unwrap_or_default();
-            return format!(":{}:{}:{pid}", credentials.uid, credentials.gid);
+    /// Returns the address of the peer for an authentication request.
+    fn address(&self) -> AuthAddress {
+        if let Some(Credentials { pid, uid, gid }) = self.credentials {
+            return AuthAddress::Process { pid, uid, gid };
         }
         match self.origin.as_deref() {
-            Some(Endpoint::Tcp { host: Host::Ip(address), .. }) => address.to_canonical().to_string(),
-            Some(Endpoint::Tcp { host: Host::Name(name), .. }) => name.clone(),
-            Some(_) | None => String::new(),
+            Some(Endpoint::Tcp { host: Host::Ip(address), .. }) => AuthAddress::Ip(*address),
+            Some(Endpoint::Tcp { host: Host::Name(name), .. }) => AuthAddress::Name(name.clone()),
+            Some(_) | None => AuthAddress::Unknown,
         }
     }
 }

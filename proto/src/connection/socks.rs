@@ -94,7 +94,15 @@ pub(super) struct Socks {
     user: Option<User>,
     request: Vec<u8>,
     pub(super) deadline: Option<Instant>,
+    /// Processes the replies of the proxy at the front of `input`. Returns true once the proxy has connected to the peer.
+    // A pointer, as `ConnectVia`.
+    pub(super) step: fn(&mut Self, &mut &[u8], &mut Outbox) -> Result<bool, ConnectionError>,
 }
+
+/// Type of [`Connection::via_socks`].
+// The options of a proxy have a pointer to this function, so that a program without a proxy does not link SOCKS.
+pub(crate) type ConnectVia =
+    fn(&Arc<ConnectionConfig>, Option<User>, &Endpoint, &mut dyn Entropy, Instant) -> Connection;
 
 const VERSION: u8 = 5;
 const NO_AUTHENTICATION: u8 = 0;
@@ -115,16 +123,16 @@ impl Connection {
         outbox.push_bytes(&[VERSION, 1, method]);
         let deadline = config.handshake_timeout.map(|timeout| now + timeout);
         let request = request(to).unwrap_or_default();
-        let socks = Socks { stage: Stage::Method, reply: Vec::new(), user, request, deadline };
+        let socks =
+            Socks { stage: Stage::Method, reply: Vec::new(), user, request, deadline, step: Socks::handle_replies };
         let fresh = HandshakeEntropy::draw(&config.security, entropy);
         Self::in_phase(Phase::Proxy(socks), outbox, config, fresh, now)
     }
 }
 
 impl Socks {
-    /// Processes the replies of the proxy at the front of `input`. Returns true once the proxy has connected to the
-    /// peer.
-    pub(super) fn step(&mut self, input: &mut &[u8], outbox: &mut Outbox) -> Result<bool, ConnectionError> {
+    /// Does what [`step`](Self::step) describes.
+    fn handle_replies(&mut self, input: &mut &[u8], outbox: &mut Outbox) -> Result<bool, ConnectionError> {
         loop {
             let missing = self.expected().saturating_sub(self.reply.len());
             let (front, rest) = input.split_at(missing.min(input.len()));

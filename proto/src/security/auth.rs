@@ -5,11 +5,13 @@ use super::curve::PublicKey;
 use crate::message::Frame;
 use crate::wire::{MechanismName, Metadata};
 use alloc::boxed::Box;
-use alloc::string::String;
+use alloc::format;
+use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use bytes::Bytes;
 use core::fmt;
 use core::future::Future;
+use core::net::IpAddr;
 use core::pin::Pin;
 
 /// A request to authenticate a peer, with the fields of RFC 27 (ZAP).
@@ -30,6 +32,33 @@ pub struct AuthRequest {
     pub routing_id: Frame,
     /// Credentials that the peer has sent, by security mechanism.
     pub credentials: AuthCredentials,
+}
+
+/// An [`AuthRequest`] with an address that is not converted to text yet.
+// Only authenticators, ZAP handlers and drivers convert it, so a program without them does not link `core::fmt`.
+#[derive(Debug)]
+pub(crate) struct AuthFacts {
+    pub(crate) domain: String,
+    pub(crate) address: AuthAddress,
+    pub(crate) routing_id: Frame,
+    pub(crate) credentials: AuthCredentials,
+}
+
+/// Address of a peer, as [`AuthRequest::address`] describes it.
+#[derive(Debug)]
+pub(crate) enum AuthAddress {
+    Ip(IpAddr),
+    Name(String),
+    Process { pid: Option<u32>, uid: u32, gid: u32 },
+    Unknown,
+}
+
+/// A [`ZapHandler`], and the function that passes requests to it.
+#[derive(Clone, Debug)]
+pub(crate) struct Handler {
+    pub(crate) handler: Arc<dyn ZapHandler>,
+    // A pointer, so that a program without a handler does not link the function.
+    authenticate: fn(&dyn ZapHandler, AuthFacts) -> Option<AuthOutcome>,
 }
 
 /// Credentials that a peer has sent, by security mechanism.
@@ -84,7 +113,7 @@ pub enum AuthStatus {
 /// A function that accepts or rejects peers: it returns the decision immediately, or as a future. Clones are cheap,
 /// because they share the function.
 #[derive(Clone)]
-pub struct Authenticator(Arc<dyn Fn(AuthRequest) -> AuthOutcome + Send + Sync>);
+pub struct Authenticator(Arc<dyn Fn(AuthFacts) -> AuthOutcome + Send + Sync>);
 
 /// Outcome of an [`AuthRequest`]: an [`AuthReply`], available immediately or later.
 pub enum AuthOutcome {
@@ -106,6 +135,31 @@ pub trait ZapHandler: fmt::Debug + Send + Sync {
 
     /// Sends the request to the ZAP handler, and returns the outcome. Returns `None` if no handler is bound.
     fn authenticate(&self, request: AuthRequest) -> Option<AuthOutcome>;
+}
+
+impl AuthFacts {
+    pub(crate) fn into_request(self) -> AuthRequest {
+        let address = match self.address {
+            AuthAddress::Ip(address) => address.to_canonical().to_string(),
+            AuthAddress::Name(name) => name,
+            AuthAddress::Process { pid, uid, gid } => {
+                let pid = pid.map(|pid| pid.to_string()).unwrap_or_default();
+                format!(":{uid}:{gid}:{pid}")
+            }
+            AuthAddress::Unknown => String::new(),
+        };
+        AuthRequest { domain: self.domain, address, routing_id: self.routing_id, credentials: self.credentials }
+    }
+}
+
+impl Handler {
+    pub(crate) fn new(handler: Arc<dyn ZapHandler>) -> Self {
+        Self { handler, authenticate: |handler, facts| handler.authenticate(facts.into_request()) }
+    }
+
+    pub(crate) fn authenticate(&self, facts: AuthFacts) -> Option<AuthOutcome> {
+        (self.authenticate)(&*self.handler, facts)
+    }
 }
 
 impl fmt::Debug for AuthOutcome {
@@ -190,6 +244,15 @@ impl AuthStatus {
         }
     }
 
+    /// Returns the status code as text.
+    pub(super) const fn code(self) -> &'static str {
+        match self {
+            Self::TemporaryError => "300",
+            Self::Denied => "400",
+            Self::InternalError => "500",
+        }
+    }
+
     /// Returns a short text that explains the status, for a ZAP reply or an error message.
     pub(super) const fn meaning(self) -> &'static str {
         match self {
@@ -230,7 +293,7 @@ impl Authenticator {
     /// # let _ = local;
     /// ```
     pub fn new(decide: impl Fn(&AuthRequest) -> AuthReply + Send + Sync + 'static) -> Self {
-        Self(Arc::new(move |request| AuthOutcome::Now(decide(&request))))
+        Self(Arc::new(move |facts| AuthOutcome::Now(decide(&facts.into_request()))))
     }
 
     /// Creates an authenticator from an asynchronous function. The decision must be available within
@@ -239,11 +302,11 @@ impl Authenticator {
     pub fn from_async<F: Future<Output = AuthReply> + Send + 'static>(
         decide: impl Fn(AuthRequest) -> F + Send + Sync + 'static,
     ) -> Self {
-        Self(Arc::new(move |request| AuthOutcome::Later(Box::pin(decide(request)))))
+        Self(Arc::new(move |facts| AuthOutcome::Later(Box::pin(decide(facts.into_request())))))
     }
 
-    pub(crate) fn authenticate(&self, request: AuthRequest) -> AuthOutcome {
-        (self.0)(request)
+    pub(crate) fn authenticate(&self, facts: AuthFacts) -> AuthOutcome {
+        (self.0)(facts)
     }
 }
 
@@ -287,6 +350,7 @@ mod tests {
         assert_eq!(STATUSES.map(AuthStatus::status), [300, 400, 500]);
         for status in STATUSES {
             let code = format!("{}", status.status());
+            assert_eq!(status.code(), code);
             assert_eq!(AuthStatus::said_by(code.as_bytes()), Some(status));
             assert_eq!(format!("{status}"), format!("{code}, {}", status.meaning()));
             assert!(status.meaning().len() > 10);

@@ -25,6 +25,7 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 
 pub use allow_list::AllowList;
+pub(crate) use auth::{AuthAddress, AuthFacts, Handler};
 pub use auth::{
     AuthCredentials, AuthOutcome, AuthReply, AuthRequest, AuthSource, AuthStatus, Authenticator, ZapHandler,
 };
@@ -310,7 +311,7 @@ impl HandshakeOutcome {
 fn refuse(denial: AuthStatus, theirs: Option<&Metadata>, out: &mut Vec<u8>) -> MechanismError {
     // RFC 37: ERROR is fatal, and libzmq never dials again after it. A temporary refusal is a closed connection.
     if denial != AuthStatus::TemporaryError {
-        Command::Error(Bytes::from(alloc::format!("{}", denial.status()))).encode(out);
+        Command::Error(Bytes::from_static(denial.code().as_bytes())).encode(out);
     } else if theirs.is_some_and(Metadata::accepts_close_reason) {
         Command::Close(Bytes::from_static(AUTH_TEMPORARY_ERROR.as_bytes())).encode(out);
     }

@@ -116,7 +116,7 @@ fn refuse(status: AuthStatus, out: &mut Vec<u8>) -> MechanismError {
     if status == AuthStatus::TemporaryError {
         return MechanismError::Denied(status);
     }
-    let reason = alloc::format!("{}", status.status());
+    let reason = status.code();
     let size = (GARBLED_ERROR.len() + reason.len()) as u64;
     FrameHead { command: true, more: false, size }.encode(out);
     out.extend_from_slice(GARBLED_ERROR);

@@ -41,7 +41,7 @@ use super::curve::PublicKey;
 use super::{AuthCredentials, AuthReply, AuthRequest, AuthStatus};
 use crate::message::{Frame, Message};
 use crate::wire::{DecodeError, Metadata};
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::vec::Vec;
 use thiserror::Error;
 
@@ -135,9 +135,7 @@ impl Request {
                 let user_id = user_id.clone().map(Frame::from).unwrap_or_default();
                 ("200".into(), "OK".into(), user_id, Frame::from(metadata))
             }
-            AuthReply::Reject(denial) => {
-                (denial.status().to_string().into(), denial.meaning().into(), Frame::EMPTY, Frame::EMPTY)
-            }
+            AuthReply::Reject(denial) => (denial.code().into(), denial.meaning().into(), Frame::EMPTY, Frame::EMPTY),
         };
         Message::from([VERSION.into(), self.id.clone(), status, status_text, user_id, metadata])
     }

@@ -30,6 +30,9 @@ pub(super) struct Handshakes {
     by_age: BTreeSet<(Instant, PipeId)>,
     by_address: BTreeMap<IpAddr, BTreeSet<(Instant, PipeId)>>,
     rates: HandshakeRates,
+    /// [`remove`](Self::remove) as soon as a handshake has begun.
+    // A pointer, so that a program that accepts no connections does not link the code of these tables.
+    remove: Option<fn(&mut Self, PipeId)>,
 }
 
 /// Recent handshakes per address, limited by the generic cell rate algorithm (GCRA). The table stores one time per
@@ -49,6 +52,7 @@ const CLEARED: usize = 4;
 
 impl Handshakes {
     fn begin(&mut self, pipe: PipeId, address: Option<IpAddr>, now: Instant) {
+        self.remove = Some(Self::remove);
         self.begun.insert(pipe, (now, address));
         self.by_age.insert((now, pipe));
         if let Some(address) = address {
@@ -59,6 +63,12 @@ impl Handshakes {
     /// Removes the handshake of this pipe from the handshakes in progress, because the handshake is finished or its
     /// connection has ended.
     pub(super) fn end(&mut self, pipe: PipeId) {
+        if let Some(remove) = self.remove {
+            remove(self, pipe);
+        }
+    }
+
+    fn remove(&mut self, pipe: PipeId) {
         let Some((since, address)) = self.begun.remove(&pipe) else { return };
         self.by_age.remove(&(since, pipe));
         if let Some(address) = address

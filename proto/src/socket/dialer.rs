@@ -143,7 +143,7 @@ impl Socket {
         // The option may have changed since the dial began.
         let mut connection = match state.proxy() {
             Some(proxy) if matches!(endpoint, Endpoint::Tcp { .. }) => {
-                Connection::via_socks(&config, proxy.user.clone(), endpoint, &mut *self.entropy, self.now)
+                (proxy.connect)(&config, proxy.user.clone(), endpoint, &mut *self.entropy, self.now)
             }
             Some(_) | None => Connection::new(&config, &mut *self.entropy, self.now),
         };

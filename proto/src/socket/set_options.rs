@@ -4,7 +4,7 @@ use super::Socket;
 use crate::connection::Ledger;
 use crate::cost;
 use crate::kind::{Any, Kind};
-use crate::security::{AuthSource, ZapHandler};
+use crate::security::{AuthSource, Handler};
 use crate::socket::effects::Effects;
 use crate::socket::error::{CLOSED, OptionsError};
 use crate::socket::options::{Options, Settings, SocketOption};
@@ -159,9 +159,9 @@ fn auth_source_option(before: &AuthSource, after: &AuthSource) -> &'static str {
     }
 }
 
-fn is_same(before: Option<&Arc<dyn ZapHandler>>, after: Option<&Arc<dyn ZapHandler>>) -> bool {
+fn is_same(before: Option<&Handler>, after: Option<&Handler>) -> bool {
     match (before, after) {
-        (Some(before), Some(after)) => Arc::ptr_eq(before, after),
+        (Some(before), Some(after)) => Arc::ptr_eq(&before.handler, &after.handler),
         (before, after) => before.is_none() && after.is_none(),
     }
 }

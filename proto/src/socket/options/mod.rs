@@ -38,7 +38,7 @@ pub use text::ParseOptionError;
 use crate::address::TransportConfig;
 use crate::connection::ConnectionConfig;
 use crate::kind::{Any, Kind, Typed};
-use crate::security::ZapHandler;
+use crate::security::{Handler, ZapHandler};
 use crate::socket::stats::MemoryLimits;
 use crate::socket_type::SocketType;
 use alloc::sync::Arc;
@@ -264,7 +264,7 @@ impl<T: Kind> Options<T> {
     /// Default: none. libzmq: no such option; the handler is a socket at `inproc://zeromq.zap.01`.
     #[must_use]
     pub fn zap_handler(mut self, handler: Arc<dyn ZapHandler>) -> Self {
-        self.settings.connection.handler = Some(handler);
+        self.settings.connection.handler = Some(Handler::new(handler));
         self
     }
 }

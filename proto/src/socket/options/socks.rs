@@ -2,7 +2,7 @@
 
 use super::Options;
 use crate::address::Endpoint;
-use crate::connection::User;
+use crate::connection::{ConnectVia, Connection, User};
 use crate::kind::Kind;
 use crate::socket::error::OptionsError;
 use alloc::format;
@@ -15,6 +15,8 @@ use alloc::sync::Arc;
 pub(crate) struct Proxy {
     pub(crate) at: Endpoint,
     pub(crate) user: Option<User>,
+    /// Creates the connection to a peer through the proxy.
+    pub(crate) connect: ConnectVia,
 }
 
 impl Proxy {
@@ -52,7 +54,7 @@ impl<T: Kind> Options<T> {
     pub fn socks_proxy(mut self, proxy: &str) -> Result<Self, OptionsError> {
         let at = format!("tcp://{proxy}").parse::<Endpoint>().ok().filter(|at| !at.is_wildcard());
         let at = at.ok_or_else(|| OptionsError::Proxy(without_login(proxy)))?;
-        self.settings.proxy = Some(Arc::new(Proxy { at, user: None }));
+        self.settings.proxy = Some(Arc::new(Proxy { at, user: None, connect: Connection::via_socks }));
         Ok(self)
     }
 

@@ -10,6 +10,7 @@ mod reader;
 mod senders;
 pub(crate) mod state;
 mod stats;
+mod subscription_changes;
 #[cfg(test)]
 mod tests;
 mod transit;
@@ -18,7 +19,7 @@ pub use reader::{Demand, Reader};
 use senders::Senders;
 
 use crate::address::Endpoint;
-use crate::connection::{ConnectionError, MemoryBudget, Share, Subscription, Written};
+use crate::connection::{ConnectionError, MemoryBudget, Share, Written};
 use crate::cost;
 use crate::message::Frame;
 use crate::socket::event::{DropReason, Event, EventQueue};
@@ -26,11 +27,11 @@ use crate::socket::id::PipeId;
 use crate::socket::options::Settings;
 use crate::socket::pipe::queue::{HighWaterMark, Queue, SpareBuffers};
 use crate::socket::stats::{Counts, SocketStats};
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use bytes::Bytes;
 use state::PipeState;
+use subscription_changes::SubscriptionChanges;
 use transit::Transit;
 
 /// Message queues and state of one peer. The messages are transported by a [`Link`](crate::connection::Link): a
@@ -41,7 +42,7 @@ pub(crate) struct Pipe {
     incoming: Queue,
     /// Latest subscription change per topic that is not sent yet. The changes are sent before messages, and do not
     /// count against the high-water mark.
-    subscription_changes: BTreeMap<Bytes, Subscription>,
+    subscription_changes: SubscriptionChanges,
     /// Sender of each queued incoming message.
     senders: Senders,
     /// Routing id of the peer, if this socket is a ROUTER, STREAM, SERVER or PEER; empty for other socket types.
@@ -205,7 +206,7 @@ impl Pipes {
         let pipe = Pipe {
             outgoing: Queue::new(),
             incoming: Queue::new(),
-            subscription_changes: BTreeMap::new(),
+            subscription_changes: SubscriptionChanges::default(),
             senders: Senders::default(),
             routing_id: Frame::EMPTY,
             is_id_given: false,

@@ -121,7 +121,7 @@ impl Pipes {
     /// at most one change per topic is queued.
     pub(crate) fn queue_subscription(&mut self, id: PipeId, change: Subscription) {
         if let Some(pipe) = self.get_mut(id) {
-            pipe.subscription_changes.insert(change.subject().clone(), change);
+            pipe.subscription_changes.insert(change);
             self.request_service(id);
         }
     }
@@ -153,7 +153,7 @@ impl Pipes {
         }
         while link.has_room() {
             let item = match pipe.subscription_changes.pop_first() {
-                Some((_, change)) => Outbound::Subscription(change),
+                Some(change) => Outbound::Subscription(change),
                 None => match pipe.outgoing.pop_front() {
                     Some(message) => Outbound::Message(message),
                     None => break,
