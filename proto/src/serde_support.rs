@@ -120,6 +120,25 @@ impl Visitor<'_> for EndpointVisitor {
     }
 }
 
+/// Counters of dropped messages as a map from the reason to the number, without the reasons for which none was dropped.
+pub(crate) mod by_reason {
+    use crate::socket::DropReason;
+    use alloc::collections::BTreeMap;
+    use serde::de::{Deserialize, Deserializer};
+    use serde::ser::Serializer;
+
+    type Counters = [u64; DropReason::ALL.len()];
+
+    pub(crate) fn serialize<S: Serializer>(counters: &Counters, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(DropReason::ALL.iter().zip(counters).filter(|(_, messages)| **messages > 0))
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Counters, D::Error> {
+        let messages = BTreeMap::<DropReason, u64>::deserialize(deserializer)?;
+        Ok(DropReason::ALL.map(|reason| messages.get(&reason).copied().unwrap_or(0)))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -180,7 +199,7 @@ mod tests {
         let held = HeldMemory { outgoing: 72, ..HeldMemory::default() };
         let socket = SocketStats { peers: 2, sent: traffic, dropped, held, ..SocketStats::default() };
         let json = serde_json::to_value(&socket).unwrap();
-        assert_eq!((&json["sent"]["bytes"], &json["dropped"]["peer_full"]), (&70.into(), &2.into()));
+        assert_eq!((&json["sent"]["bytes"], &json["dropped"]), (&70.into(), &serde_json::json!({"peer_full": 2})));
         assert_eq!(serde_json::from_value::<SocketStats>(json).unwrap(), socket);
         // Statistics that were stored by an older version have fewer fields.
         assert_eq!(serde_json::from_str::<SocketStats>(r#"{"peers": 2}"#).unwrap().peers, 2);

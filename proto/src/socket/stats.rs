@@ -7,8 +7,6 @@ use crate::connection::RoundTrip;
 use crate::message::{Frame, Message};
 use crate::socket::event::DropReason;
 use crate::socket::id::PipeId;
-#[cfg(feature = "serde")]
-use alloc::collections::BTreeMap;
 use alloc::string::String;
 use core::fmt;
 use core::iter::Sum;
@@ -214,9 +212,10 @@ pub struct MemoryLimits {
 
 /// Total number of dropped messages since the socket was created, by reason.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(from = "BTreeMap<DropReason, u64>", into = "BTreeMap<DropReason, u64>"))]
-pub struct Drops([u64; DropReason::ALL.len()]);
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(transparent))]
+pub struct Drops(
+    #[cfg_attr(feature = "serde", serde(with = "crate::serde_support::by_reason"))] [u64; DropReason::ALL.len()],
+);
 
 /// Counters of a pipe: totals over all connections of the pipe.
 #[derive(Debug, Default)]
@@ -355,19 +354,5 @@ impl Drops {
 
     pub(crate) fn add(&mut self, reason: DropReason, messages: usize) {
         self.0[reason as usize] += messages as u64;
-    }
-}
-
-#[cfg(feature = "serde")]
-impl From<BTreeMap<DropReason, u64>> for Drops {
-    fn from(messages: BTreeMap<DropReason, u64>) -> Self {
-        Self(DropReason::ALL.map(|reason| messages.get(&reason).copied().unwrap_or(0)))
-    }
-}
-
-#[cfg(feature = "serde")]
-impl From<Drops> for BTreeMap<DropReason, u64> {
-    fn from(drops: Drops) -> Self {
-        drops.iter().collect()
     }
 }
