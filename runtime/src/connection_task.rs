@@ -71,7 +71,7 @@ impl<S: PollStream> ConnectionTask<S> {
         (id, from): (ListenerId, Endpoint),
         stream: S,
     ) -> Option<Self> {
-        let received = driver.shared().with_time(|socket, now| socket.accept_shared(id, &from, &port.limits, now));
+        let received = driver.shared().with_time(|socket, now| socket.accept_shared(id, &from, &port.limits(), now));
         let mut connection = received?;
         connection.set_peer_address(from.clone());
         let (ticket, counted) = (port.ticket(), Arc::clone(&port.unassigned));

@@ -6,15 +6,15 @@ use crate::state::{Shared, State};
 use crate::sync::{Mutex, MutexGuard};
 use core::fmt;
 use core::task::Waker;
-use sansmq_proto::address::Resource;
-use sansmq_proto::connection::{ConnectionConfig, MemoryBudget};
-use sansmq_proto::{Endpoint, ListenerId, PipeId};
+use sansmq_proto::connection::MemoryBudget;
+use sansmq_proto::socket::Port;
+use sansmq_proto::{Endpoint, ListenerId, PipeId, Socket};
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, Weak};
 
 /// Namespace of `inproc` endpoints. Sockets of one context can connect to each other over `inproc`, even if they run on
 /// different runtimes. Sockets of one context can also share a TCP port. Peers then select one of these sockets by its
-/// [`Resource`], a name that the socket has at this port.
+/// [`Resource`](sansmq_proto::address::Resource), a name that the socket has at this port.
 ///
 /// Sockets belong to the [global](Self::global) context of the process unless another context is given when they are created.
 /// So only libraries and tests that need separate names create a context (libzmq: `zmq_ctx_new`).
@@ -59,11 +59,13 @@ pub(crate) struct SocketListener {
     pub(crate) listener: ListenerId,
 }
 
-impl SocketListener {
-    pub(crate) fn is(&self, other: &Self) -> bool {
+impl PartialEq for SocketListener {
+    fn eq(&self, other: &Self) -> bool {
         self.socket.ptr_eq(&other.socket) && self.listener == other.listener
     }
+}
 
+impl SocketListener {
     /// Locks the socket to which this value refers, and calls `work` with the state of the socket. Returns `None`,
     /// without a call of `work`, if the socket no longer exists. The caller must hold no lock.
     pub(crate) fn with<R>(&self, work: impl FnOnce(&mut State) -> R) -> Option<R> {
@@ -210,44 +212,30 @@ impl Context {
     }
 
     /// Binds a socket to the port at `endpoint`. A port ([`SharedListener`]) is one listener of the operating system,
-    /// with all the sockets that share it. `member` is the socket with the id of its `bind`, `resource` is the name by
-    /// which peers select this socket at the port, and `config` are the settings of the socket.
+    /// with all the sockets that share it. `member` is `socket` with the id of its `bind`.
     ///
-    /// If no port of this `Context` is at `endpoint`, registers a new port. Otherwise the socket joins the existing
-    /// port, or is refused if another socket at the port has the same resource or if the settings do not allow sharing.
-    /// There is one exception: if neither the new socket nor any socket at the port has a resource, peers could not
-    /// select a socket. Then a second port is registered at `endpoint`, and the operating system allows or rejects a
-    /// second listener there.
-    pub(crate) fn enter(
-        &self,
-        endpoint: &Endpoint,
-        resource: Option<Resource>,
-        member: SocketListener,
-        config: &Arc<ConnectionConfig>,
-    ) -> JoinOutcome {
+    /// If a port of this `Context` is [shared](Port::is_shared_with) at `endpoint`, the socket joins it, or is
+    /// refused. Otherwise registers a new port.
+    pub(crate) fn enter(&self, endpoint: Endpoint, member: SocketListener, socket: &Socket) -> JoinOutcome {
         let mut registry = self.registry();
-        // Without a resource there is nothing to share a port by. A second listener is then opened at the same address, and
-        // the operating system accepts or rejects it.
-        if let Some(port) = registry.ports.iter().find(|port| port.is_at(endpoint))
-            && !(resource.is_none() && port.is_plain())
-        {
-            return port.join(resource, member, config);
+        if let Some(port) = registry.ports.iter().find(|port| port.is_shared_with(&endpoint)) {
+            return port.join(&endpoint, member, socket);
         }
-        let port = SharedListener::new(endpoint.clone(), resource, member, config);
+        let port = SharedListener::new(Port::new(endpoint, member, socket));
         registry.ports.push(Arc::clone(&port));
         JoinOutcome::New(port)
     }
 
     /// Unbinds a socket from `port`. `member` contains the socket, and the id of the listener that its `bind` created.
-    /// Returns the number of sockets that are still bound to `port`, and the wakers that the caller must wake after all
+    /// Returns true if a socket is still bound to `port`, and the wakers that the caller must wake after all
     /// locks are released. After the last socket has unbound, no socket can join `port` any more.
-    pub(crate) fn leave(&self, port: &Arc<SharedListener>, member: &SocketListener) -> (usize, Vec<Waker>) {
+    pub(crate) fn leave(&self, port: &Arc<SharedListener>, member: &SocketListener) -> (bool, Vec<Waker>) {
         let mut registry = self.registry();
-        let (left, tasks) = port.leave(member);
-        if left == 0 {
+        let (is_in_use, tasks) = port.leave(member);
+        if !is_in_use {
             registry.ports.retain(|other| !Arc::ptr_eq(other, port));
         }
-        (left, tasks)
+        (is_in_use, tasks)
     }
 
     /// Unbinds all sockets that share `port`, because the operating system's listener at this port was closed or could

@@ -52,7 +52,7 @@ impl Driver {
     /// the listener is bound.
     pub(crate) fn listening(&self, id: ListenerId, endpoint: Endpoint) {
         let members = self.port(id).map(|port| port.opened(endpoint));
-        for (endpoint, member) in members.into_iter().flatten() {
+        for (member, endpoint) in members.into_iter().flatten() {
             member.with(|state| {
                 state.socket.listening(member.listener, endpoint);
                 state.notify_watchers();

@@ -107,7 +107,7 @@ impl<R: Runtime> ListenerTask<R> {
                     if !closing.is_empty() {
                         return TaskState::Waiting;
                     }
-                    *phase = Self::open(transport, guard.port.requested.clone(), runtime);
+                    *phase = Self::open(transport, guard.port.requested(), runtime);
                 }
                 Phase::Opening(opening, closing) => {
                     // A host name lookup may take long, and `unbind` and `close` must not wait for it.

@@ -16,19 +16,14 @@ use crate::state::{Shared, State, remember};
 use crate::sync::{Mutex, MutexGuard};
 use crate::wakes::Wakes;
 use core::task::{Poll, Waker};
-use sansmq_proto::address::Resource;
 use sansmq_proto::connection::{ConnectionConfig, PendingPeer};
-use sansmq_proto::{Action, ConnectionError, Endpoint, ListenerId, NetworkError};
+use sansmq_proto::socket::Port;
+use sansmq_proto::{Action, ConnectionError, Endpoint, ListenerId, NetworkError, Socket};
 use std::collections::BTreeMap;
 // The lock of a static variable is not one of `loom`: `loom` creates its objects anew for each interleaving.
 use std::sync::{Arc, Mutex as StaticMutex, MutexGuard as StaticGuard, OnceLock, PoisonError, Weak};
 
 pub(crate) struct SharedListener {
-    /// Endpoint that was passed to `bind` of the first socket at this port, without the resource. Its port number may
-    /// be a wildcard.
-    pub(crate) requested: Endpoint,
-    /// Settings of the socket that opened the port. They apply to each connection until it is assigned to a socket.
-    pub(crate) limits: Arc<ConnectionConfig>,
     /// Error that closing the listener caused, for example because the file of its Unix domain socket had already been
     /// removed. Empty before the listener is closed, and if closing caused no error.
     pub(crate) failure: OnceLock<NetworkError>,
@@ -50,22 +45,12 @@ static CLOSING: PerProcess<StaticMutex<Vec<ClosingPort>>> = PerProcess::new();
 /// Port that is being closed, with the number of its network.
 type ClosingPort = (u64, Weak<SharedListener>);
 
-/// Maximum number of connections at one port that wait to be assigned to a socket. Further connections are closed at
-/// once.
-const MAX_UNASSIGNED: usize = 1024;
-
-/// Mutable state of a port: its listener and the sockets that share it.
-#[derive(Default)]
+/// Mutable state of a port: its rules, and the tasks that wait for it.
 struct ListenerState {
-    /// Bound endpoint of the listener; `None` until the listener is open.
-    bound: Option<Endpoint>,
-    members: BTreeMap<Option<Resource>, SocketListener>,
+    port: Port<SocketListener>,
     /// Socket that was the last to unbind. Its `unbind` or `close` waits until the address is free. `None` while a
     /// socket is bound.
     last: Option<SocketListener>,
-    /// Socket with the timer that ends the latest pause in accepting connections. Such a pause begins after a failed
-    /// accept. Not cleared when the pause ends. `None` if there was no pause, or if this socket has unbound.
-    pausing: Option<SocketListener>,
     /// Waker of the task that accepts connections from the listener. Woken when a socket unbinds, and when a pause in
     /// accepting ends.
     task: Option<Waker>,
@@ -84,12 +69,6 @@ enum PortEnd {
     Pending(Vec<Waker>),
     /// The listener is closed and its address is free.
     Closed,
-}
-
-impl Default for PortEnd {
-    fn default() -> Self {
-        Self::Pending(Vec::new())
-    }
 }
 
 /// Sockets and tasks to notify after a port was closed or could not be opened.
@@ -111,22 +90,15 @@ pub(crate) enum JoinOutcome {
     /// open, and the wakers of the connections that wait to be assigned to a socket. These connections may now be
     /// assigned to this socket.
     Joined(Arc<SharedListener>, Option<Endpoint>, Vec<Waker>),
-    /// The socket cannot bind to the port: another socket at the port has the same resource, or the settings of the
-    /// socket do not allow sharing this port.
-    Refused,
+    /// The socket cannot bind to the port, for this reason.
+    Refused(NetworkError),
 }
 
 impl SharedListener {
-    pub(crate) fn new(
-        requested: Endpoint,
-        resource: Option<Resource>,
-        first: SocketListener,
-        limits: &Arc<ConnectionConfig>,
-    ) -> Arc<Self> {
-        let state = ListenerState { members: BTreeMap::from([(resource, first)]), ..ListenerState::default() };
+    pub(crate) fn new(port: Port<SocketListener>) -> Arc<Self> {
+        let end = PortEnd::Pending(Vec::new());
+        let state = ListenerState { port, last: None, task: None, waiting: BTreeMap::new(), tickets: 0, end };
         Arc::new(Self {
-            requested,
-            limits: Arc::clone(limits),
             failure: OnceLock::new(),
             unassigned: Arc::default(),
             network: OnceLock::new(),
@@ -138,64 +110,56 @@ impl SharedListener {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Returns true if a socket that binds to `endpoint` can share this port. This requires that `endpoint` is the
-    /// argument of the `bind` that opened the port, or the address to which the port is bound. Returns false if
-    /// `endpoint` is not a TCP endpoint or has a wildcard port, because such endpoints are never shared.
-    pub(crate) fn is_at(&self, endpoint: &Endpoint) -> bool {
-        let Endpoint::Tcp { port: 1.., .. } = endpoint else { return false };
-        let address = endpoint.socket_addr();
-        let matches = |known: &Endpoint| known == endpoint || (address.is_some() && known.socket_addr() == address);
-        matches(&self.requested) || self.state().bound.as_ref().is_some_and(matches)
+    /// Returns the endpoint at which the listener must be opened.
+    pub(crate) fn requested(&self) -> Endpoint {
+        self.state().port.requested().clone()
+    }
+
+    /// Returns the settings of a connection that is not assigned to a socket yet.
+    pub(crate) fn limits(&self) -> Arc<ConnectionConfig> {
+        Arc::clone(self.state().port.limits())
+    }
+
+    /// Returns true if a socket that binds to `endpoint` must join this port; see [`Port::is_shared_with`].
+    pub(crate) fn is_shared_with(&self, endpoint: &Endpoint) -> bool {
+        self.state().port.is_shared_with(endpoint)
     }
 
     /// Returns true if the port can accept one more connection that waits to be assigned to a socket: a socket is bound
-    /// to the port, and fewer than [`MAX_UNASSIGNED`] connections wait.
+    /// to the port, and fewer than [`Port::MAX_UNASSIGNED`] connections wait.
     pub(crate) fn has_room(&self) -> bool {
-        Arc::strong_count(&self.unassigned) <= MAX_UNASSIGNED && !self.state().members.is_empty()
+        Arc::strong_count(&self.unassigned) <= Port::<SocketListener>::MAX_UNASSIGNED && self.state().port.is_in_use()
     }
 
-    /// Returns true if none of the sockets at this port has a resource, the name by which peers select a socket.
-    pub(crate) fn is_plain(&self) -> bool {
-        self.state().members.keys().all(Option::is_none)
-    }
-
-    /// Binds a further socket to this port. `member` is the socket with its listener, `resource` is the name by which
-    /// peers select this socket, and `config` are the settings of the socket. The socket is refused if another socket
-    /// at the port has the same resource, or if `config` does not allow sharing the port.
-    pub(crate) fn join(
-        self: &Arc<Self>,
-        resource: Option<Resource>,
-        member: SocketListener,
-        config: &ConnectionConfig,
-    ) -> JoinOutcome {
+    /// Binds a further socket to this port; see [`Port::join`].
+    pub(crate) fn join(self: &Arc<Self>, endpoint: &Endpoint, member: SocketListener, socket: &Socket) -> JoinOutcome {
         let mut state = self.state();
-        if state.members.contains_key(&resource) || !self.limits.may_share_with(config) {
-            return JoinOutcome::Refused;
+        match state.port.join(endpoint, member, socket) {
+            Ok(bound) => {
+                let waiting = core::mem::take(&mut state.waiting).into_values().collect();
+                JoinOutcome::Joined(Arc::clone(self), bound, waiting)
+            }
+            Err(error) => JoinOutcome::Refused(error),
         }
-        state.members.insert(resource, member);
-        let waiting = core::mem::take(&mut state.waiting).into_values().collect();
-        JoinOutcome::Joined(Arc::clone(self), state.bound.clone(), waiting)
     }
 
-    /// Unbinds a socket from the port. `member` is the socket with its listener. Returns the number of sockets that are
-    /// still bound, and the wakers of the tasks to wake: the listener's task, and connections that wait to be assigned
-    /// to a socket.
-    pub(crate) fn leave(self: &Arc<Self>, member: &SocketListener) -> (usize, Vec<Waker>) {
+    /// Unbinds a socket from the port. `member` is the socket with its listener. Returns true if a socket is still bound, and
+    /// the wakers of the tasks to wake: the listener's task, and connections that wait to be assigned to a socket.
+    pub(crate) fn leave(self: &Arc<Self>, member: &SocketListener) -> (bool, Vec<Waker>) {
         let mut state = self.state();
-        let before = state.members.len();
-        state.members.retain(|_, other| !other.is(member));
-        let is_last = state.members.is_empty() && before > 0;
+        let has_left = state.port.leave(member);
+        let is_in_use = state.port.is_in_use();
+        let is_last = has_left && !is_in_use;
         if is_last {
             state.last = Some(member.clone());
         }
-        state.pausing.take_if(|pausing| pausing.is(member));
-        let result = (state.members.len(), state.tasks());
+        let tasks = state.tasks();
         drop(state);
         // Without a network, the listener has not been opened.
         if is_last && let Some(&network) = self.network.get() {
             closing_ports().push((network, Arc::downgrade(self)));
         }
-        result
+        (is_in_use, tasks)
     }
 
     /// Returns the ports of this process that are being closed and that could prevent a listener at `endpoint`.
@@ -213,7 +177,7 @@ impl SharedListener {
     /// number, because a wildcard address or a host name can include any address.
     fn may_block(&self, endpoint: &Endpoint) -> bool {
         let state = self.state();
-        match (state.bound.as_ref().unwrap_or(&self.requested), endpoint) {
+        match (state.port.bound().unwrap_or_else(|| state.port.requested()), endpoint) {
             (Endpoint::Tcp { port: ours, .. }, Endpoint::Tcp { port, .. }) => ours == port,
             (bound, endpoint) => bound == endpoint,
         }
@@ -243,25 +207,16 @@ impl SharedListener {
         }
     }
 
-    /// Stores `bound`, the endpoint to which the listener is bound, after the listener was opened. Returns the sockets
-    /// at this port, which the caller must notify, each with its own endpoint. The endpoint of a socket is `bound`,
-    /// with the socket's resource added if the socket has one. A resource is a name by which peers select the socket.
-    pub(crate) fn opened(&self, bound: Endpoint) -> Vec<(Endpoint, SocketListener)> {
-        let mut state = self.state();
-        let with_endpoint = |(resource, member): (&Option<Resource>, &SocketListener)| {
-            (bound.clone().with_resource(resource.clone()), member.clone())
-        };
-        let notified = state.members.iter().map(with_endpoint).collect();
-        state.bound = Some(bound);
-        notified
+    /// Stores the endpoint of the listener, which is open now; see [`Port::opened`].
+    pub(crate) fn opened(&self, bound: Endpoint) -> Vec<(SocketListener, Endpoint)> {
+        self.state().port.opened(bound)
     }
 
     /// Unbinds all sockets, because the listener is closed or could not be opened. Returns the sockets and tasks to
     /// notify.
     pub(crate) fn closed(&self) -> ClosedListener {
         let mut state = self.state();
-        let members = core::mem::take(&mut state.members).into_values().collect();
-        ClosedListener { members, last: state.last.take(), tasks: state.tasks() }
+        ClosedListener { members: state.port.close(), last: state.last.take(), tasks: state.tasks() }
     }
 
     /// Returns the socket that was the last to unbind, or `None` while a socket is bound.
@@ -270,7 +225,7 @@ impl SharedListener {
     }
 
     pub(crate) fn members(&self) -> Vec<SocketListener> {
-        self.state().members.values().cloned().collect()
+        self.state().port.members().cloned().collect()
     }
 
     /// Returns true if a socket is bound to the port. Registers the waker of the listener's task, to be woken when a
@@ -278,38 +233,29 @@ impl SharedListener {
     pub(crate) fn poll_members(&self, waker: &Waker) -> bool {
         let mut state = self.state();
         let spent = remember(&mut state.task, waker);
-        let has_members = !state.members.is_empty();
+        let is_in_use = state.port.is_in_use();
         drop(state);
         drop(spent);
-        has_members
+        is_in_use
     }
 
-    /// Returns the socket with the timer that ends the latest pause in accepting connections. Such a pause begins after
-    /// a failed accept, and may have ended since. Returns `None` if there was no pause, or if the socket has unbound.
+    /// Returns the socket with the timer of the latest pause in accepting connections; see [`Port::pausing`].
     pub(crate) fn pausing(&self) -> Option<SocketListener> {
-        self.state().pausing.clone()
+        self.state().port.pausing().cloned()
     }
 
-    /// Selects, stores and returns one of the sockets that share the port. Called after a failed accept, when a pause
-    /// in accepting connections begins. A timer of the returned socket ends the pause. Returns `None` if no socket is
-    /// bound to the port.
+    /// Begins a pause in accepting connections; see [`Port::pause`].
     pub(crate) fn pause(&self) -> Option<SocketListener> {
-        let mut state = self.state();
-        // One timer is enough, so any member will do.
-        state.pausing = state.members.values().next().cloned();
-        state.pausing.clone()
+        self.state().port.pause()
     }
 
     pub(crate) fn take_task(&self) -> Option<Waker> {
         self.state().task.take()
     }
 
-    /// Returns true if all connections at the port belong to the socket of `member`. This requires that no other socket
-    /// is bound to the port, and that the socket of `member` is bound without a resource, the name by which peers
-    /// select a socket.
+    /// Returns true if all connections at the port belong to the socket of `member`; see [`Port::owner`].
     pub(crate) fn is_for(&self, member: &SocketListener) -> bool {
-        let state = self.state();
-        state.members.len() == 1 && state.members.get(&None).is_some_and(|only| only.is(member))
+        self.state().port.owner() == Some(member)
     }
 
     /// Returns a new number, which identifies a connection while it waits to be assigned to a socket.
@@ -334,10 +280,10 @@ impl SharedListener {
         waker: &Waker,
     ) -> Result<Option<SocketListener>, ConnectionError> {
         let mut state = self.state();
-        if state.members.is_empty() {
+        if !state.port.is_in_use() {
             return Err(ConnectionError::LocallyClosed);
         }
-        let found = caller.and_then(|caller| state.members.get(&caller.resource().cloned()).cloned());
+        let found = caller.and_then(|caller| state.port.find(caller).cloned());
         let spent = match found {
             Some(_) => state.waiting.remove(&ticket),
             None => state.waiting.insert(ticket, waker.clone()),
@@ -370,11 +316,10 @@ impl State {
 
     /// Binds listener `id` of this socket to `endpoint`: opens a new port, or shares the port that is already open
     /// there.
-    pub(crate) fn open(&mut self, id: ListenerId, mut endpoint: Endpoint, shared: &Shared, wakes: &mut Wakes) {
-        let resource = endpoint.resource().cloned();
-        endpoint = endpoint.with_resource(None);
-        match shared.context.enter(&endpoint, resource.clone(), self.member(id), self.socket.config()) {
+    pub(crate) fn open(&mut self, id: ListenerId, endpoint: Endpoint, shared: &Shared, wakes: &mut Wakes) {
+        match shared.context.enter(endpoint, self.member(id), &self.socket) {
             JoinOutcome::New(port) => {
+                let endpoint = port.requested();
                 self.listeners.insert(id, Arc::clone(&port));
                 self.hosted.insert(id, port);
                 self.add_action((Action::Listen(id, endpoint), 0), wakes);
@@ -383,15 +328,15 @@ impl State {
                 drop(self.bound_listeners.remove(&id));
                 self.listeners.insert(id, port);
                 if let Some(bound) = bound {
-                    self.socket.listening(id, bound.with_resource(resource));
+                    self.socket.listening(id, bound);
                 }
                 for waker in waiting {
                     wakes.add(Some(waker));
                 }
             }
-            JoinOutcome::Refused => {
+            JoinOutcome::Refused(error) => {
                 drop(self.bound_listeners.remove(&id));
-                self.socket.listen_failed(id, NetworkError::AddressInUse);
+                self.socket.listen_failed(id, error);
             }
         }
     }
@@ -400,11 +345,11 @@ impl State {
     /// from this socket at once. Otherwise it is removed when the port is closed.
     pub(crate) fn quit(&mut self, id: ListenerId, shared: &Shared, wakes: &mut Wakes) {
         if let Some(port) = self.listeners.get(&id) {
-            let (left, tasks) = shared.context.leave(port, &self.member(id));
+            let (is_in_use, tasks) = shared.context.leave(port, &self.member(id));
             for task in tasks {
                 wakes.add(Some(task));
             }
-            if left > 0 {
+            if is_in_use {
                 self.listeners.remove(&id);
                 self.notify_watchers();
             }
