@@ -12,13 +12,13 @@ use std::rc::Rc;
 use std::time::Duration;
 use std::{fmt, io, mem};
 
-/// First bit of the kind of an operation in its user data. The words of the caller must be smaller than this bit.
+/// First bit of the kind of an operation in its user data. Higher bits of the words of the caller are ignored.
 const KIND: u32 = 56;
 
 /// User data of operations that cancel others. Not that of any other operation.
 const CANCEL: u64 = u64::MAX;
 
-/// Ring of operations. Each has a word of the caller, smaller than 2⁵⁶, which [`wait`](Self::wait) returns.
+/// Ring of operations. Each has a word of the caller, which [`wait`](Self::wait) returns. Its highest eight bits are ignored.
 pub struct Ring {
     ring: IoUring,
     pending: BTreeMap<u64, Pending>,
@@ -139,7 +139,7 @@ impl Ring {
         let mut done = Vec::new();
         for entry in self.ring.completion() {
             if let Some(pending) = self.pending.remove(&entry.user_data()) {
-                let word = entry.user_data() & ((1 << KIND) - 1);
+                let word = word_of(entry.user_data());
                 done.push((word, pending.complete(entry.result())));
             }
         }
@@ -214,7 +214,7 @@ impl Pending {
 
 impl Drop for Ring {
     fn drop(&mut self) {
-        let words: Vec<u64> = self.pending.keys().map(|data| data & ((1 << KIND) - 1)).collect();
+        let words: Vec<u64> = self.pending.keys().map(|&data| word_of(data)).collect();
         let is_cancelled = words.into_iter().all(|word| self.cancel(word).is_ok());
         while is_cancelled && !self.pending.is_empty() {
             match self.wait(Some(Duration::from_secs(1))) {
@@ -234,5 +234,9 @@ impl fmt::Debug for Ring {
 }
 
 const fn user_data(word: u64, kind: Kind) -> u64 {
-    word | (kind as u64) << KIND
+    word_of(word) | (kind as u64) << KIND
+}
+
+const fn word_of(user_data: u64) -> u64 {
+    user_data & ((1 << KIND) - 1)
 }

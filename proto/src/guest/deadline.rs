@@ -1,7 +1,7 @@
 //! [`Deadline`]: the time at which a guest must be polled, and its cause.
 
 use crate::connection::ConnectionTimer;
-use crate::guest::SocketId;
+use crate::guest::{Key, SocketId};
 use crate::socket::{PipeId, Timer};
 use crate::time::Instant;
 use core::fmt;
@@ -24,6 +24,8 @@ pub enum Cause {
     Socket(SocketId, Timer),
     /// Timer of the connection of a pipe.
     Connection(SocketId, PipeId, ConnectionTimer),
+    /// Timer of a connection at a port that several sockets share, which belongs to none of them yet.
+    Unassigned(Key, ConnectionTimer),
 }
 
 impl fmt::Display for Cause {
@@ -31,6 +33,7 @@ impl fmt::Display for Cause {
         match self {
             Self::Work => f.write_str("work left"),
             Self::Socket(SocketId(id), timer) => write!(f, "{timer} of socket {id}"),
+            Self::Unassigned(key, timer) => write!(f, "{timer} of {key:?}"),
             Self::Connection(SocketId(id), pipe, timer) => write!(f, "{timer} of {pipe:?} of socket {id}"),
         }
     }

@@ -1,8 +1,8 @@
 //! [`Link`]: a stream of a guest, from the request to dial it, or from its acceptance, to its end.
 
 use crate::address::{Endpoint, NetworkError};
-use crate::connection::{Connection, Outbox};
-use crate::guest::{Cause, SocketId, Target};
+use crate::connection::{Connection, ConnectionError, Outbox};
+use crate::guest::{Cause, Key, SocketId, Target};
 use crate::session::{Interest, Session, SessionBuffers, Stream, StreamError, Turn};
 use crate::socket::{PipeId, Socket};
 use crate::time::Instant;
@@ -11,8 +11,7 @@ use alloc::collections::VecDeque;
 use core::task::Waker;
 
 pub(super) struct Link<S> {
-    pub(super) socket: SocketId,
-    pub(super) pipe: PipeId,
+    pub(super) owner: Owner,
     stage: Stage<S>,
     /// True while the link is in the queue of ready links.
     pub(super) is_ready: bool,
@@ -20,6 +19,17 @@ pub(super) struct Link<S> {
     pub(super) is_in_background: bool,
     /// Events that the loop watches for; `None` if the stream is not registered.
     pub(super) watched: Option<Interest>,
+}
+
+/// Owner of a link.
+#[derive(Clone, Debug)]
+pub(super) enum Owner {
+    /// A pipe of a socket.
+    Pipe(SocketId, PipeId),
+    /// No socket yet: the stream was accepted by this listener, which several sockets share, from this address.
+    Port(Key, Endpoint),
+    /// No socket, because the socket that the peer requested has rejected it.
+    Rejected,
 }
 
 pub(super) enum Stage<S> {
@@ -45,6 +55,8 @@ pub(super) enum Turned<S> {
     Failed(S, NetworkError),
     /// The link has ended, and its socket has been informed. The stream is that of the connection.
     Ended(Option<S>),
+    /// The link has ended for this reason before its connection was assigned to a socket.
+    Unassigned(S, ConnectionError),
 }
 
 impl<S> Stage<S> {
@@ -54,8 +66,8 @@ impl<S> Stage<S> {
 }
 
 impl<S> Link<S> {
-    pub(super) const fn new(socket: SocketId, pipe: PipeId, stage: Stage<S>) -> Self {
-        Self { socket, pipe, stage, is_ready: false, is_in_background: false, watched: None }
+    pub(super) const fn new(owner: Owner, stage: Stage<S>) -> Self {
+        Self { owner, stage, is_ready: false, is_in_background: false, watched: None }
     }
 
     pub(super) const fn stream(&self) -> Option<&S> {
@@ -104,9 +116,20 @@ impl<S> Link<S> {
         }
     }
 
-    pub(super) fn cause(&self) -> Option<Cause> {
-        match &self.stage {
-            Stage::Connected(_, session) => Some(Cause::Connection(self.socket, self.pipe, session.next_timer()?)),
+    /// Returns what happens at the [`deadline`](Self::deadline). `key` is that of the link.
+    pub(super) fn cause(&self, key: Key) -> Option<Cause> {
+        let Stage::Connected(_, session) = &self.stage else { return None };
+        let timer = session.next_timer()?;
+        Some(match self.owner {
+            Owner::Pipe(socket, pipe) => Cause::Connection(socket, pipe, timer),
+            Owner::Port(..) | Owner::Rejected => Cause::Unassigned(key, timer),
+        })
+    }
+
+    /// Returns the connection, if the stream is connected.
+    pub(super) fn connection(&mut self) -> Option<&mut Connection> {
+        match &mut self.stage {
+            Stage::Connected(_, session) => Some(session.connection()),
             Stage::Dialling(_) | Stage::Connecting(..) | Stage::Ended => None,
         }
     }
@@ -121,10 +144,11 @@ impl<S: Stream> Link<S> {
         }
     }
 
-    /// Continues the connection attempt, or calls [`Session::turn`] once, which reads only if `reads` is true.
+    /// Continues the connection attempt, or calls [`Session::turn`] once, which reads only if `reads` is true. `socket` is that of
+    /// the pipe, if the link has one.
     pub(super) fn turn(
         &mut self,
-        socket: &mut Socket,
+        mut socket: Option<&mut Socket>,
         buffers: &mut SessionBuffers,
         waker: &Waker,
         reads: bool,
@@ -133,12 +157,12 @@ impl<S: Stream> Link<S> {
         match core::mem::replace(&mut self.stage, Stage::Ended) {
             Stage::Connected(stream, session) => self.run(socket, stream, session, (buffers, waker), reads, now),
             Stage::Connecting(mut stream, dial) => match stream.established() {
-                Ok(()) => match socket.connected(self.pipe, now) {
-                    Some(connection) => {
-                        self.run(socket, stream, Box::new(Session::new(connection)), (buffers, waker), reads, now)
-                    }
-                    None => Turned::Ended(Some(stream)),
-                },
+                Ok(()) => {
+                    let Owner::Pipe(_, pipe) = self.owner else { return Turned::Ended(Some(stream)) };
+                    let connected = socket.as_mut().and_then(|socket| socket.connected(pipe, now));
+                    let Some(connection) = connected else { return Turned::Ended(Some(stream)) };
+                    self.run(socket, stream, Box::new(Session::new(connection)), (buffers, waker), reads, now)
+                }
                 Err(StreamError::WouldBlock | StreamError::Interrupted) => {
                     self.stage = Stage::Connecting(stream, dial);
                     Turned::Continues(Turn::Wait(Interest::WRITE))
@@ -161,7 +185,7 @@ impl<S: Stream> Link<S> {
 
     fn run(
         &mut self,
-        socket: &mut Socket,
+        mut socket: Option<&mut Socket>,
         mut stream: S,
         mut session: Box<Session>,
         (buffers, waker): (&mut SessionBuffers, &Waker),
@@ -171,17 +195,25 @@ impl<S: Stream> Link<S> {
         if session.connection().may_wait_for_auth() {
             session.connection().set_auth_waker(waker);
         }
-        let pipe = self.pipe;
         let mut limited = Limited { stream: &mut stream, reads };
-        match session.turn(&mut limited, buffers, now, |link| socket.exchange(pipe, link)) {
+        let exchange = |connection: &mut Connection| match (&mut socket, &self.owner) {
+            (Some(socket), Owner::Pipe(_, pipe)) => socket.exchange(*pipe, connection),
+            (_, Owner::Port(..)) => Ok(()),
+            (_, Owner::Pipe(..) | Owner::Rejected) => Err(ConnectionError::LocallyClosed),
+        };
+        match session.turn(&mut limited, buffers, now, exchange) {
             Ok(turn) => {
                 self.stage = Stage::Connected(stream, session);
                 Turned::Continues(turn)
             }
-            Err(reason) => {
-                socket.disconnected(pipe, session.into_connection(), &reason, now);
-                Turned::Ended(Some(stream))
-            }
+            Err(reason) => match (socket, &self.owner) {
+                (Some(socket), &Owner::Pipe(_, pipe)) => {
+                    socket.disconnected(pipe, session.into_connection(), &reason, now);
+                    Turned::Ended(Some(stream))
+                }
+                (_, Owner::Port(..)) => Turned::Unassigned(stream, reason),
+                (_, Owner::Pipe(..) | Owner::Rejected) => Turned::Ended(Some(stream)),
+            },
         }
     }
 }

@@ -3,6 +3,7 @@
 mod deadline;
 mod link;
 mod output;
+mod ports;
 mod slots;
 mod work;
 
@@ -12,7 +13,7 @@ pub use slots::Key;
 
 use crate::address::{Endpoint, NetworkError};
 use crate::session::{Interest, SessionBuffers, Stream, StreamError};
-use crate::socket::{ListenerId, Socket};
+use crate::socket::{ListenerId, Port, Socket};
 use crate::time::{Deadlines, Instant};
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::sync::Arc;
@@ -22,7 +23,7 @@ use core::fmt;
 use core::net::SocketAddr;
 use core::sync::atomic::{AtomicBool, Ordering};
 use core::task::Waker;
-use link::{Link, Stage};
+use link::Link;
 use output::Queued;
 use slots::Slots;
 
@@ -34,6 +35,12 @@ use slots::Slots;
 /// should wait for events, and until when. The loop reports each event with [`ready`](Self::ready). All other calls, such as a
 /// `send` of the application, may be made at any time; the next `poll` handles their consequences. A different order delays work,
 /// but corrupts nothing, and a key of something that has ended has no effect.
+///
+/// Sockets of one guest can share a TCP port: peers select one of them by its
+/// [resource](crate::address::Resource), a name that it has at this port. The guest then requests one listener for all of them.
+/// `inproc` is not supported: such an endpoint fails with [`NetworkError::Unsupported`].
+///
+/// Events of the monitor are read with [`Socket::poll_event`], for example before each wait.
 pub struct Guest<S, L = ()> {
     sockets: BTreeMap<SocketId, Member>,
     next_socket: u32,
@@ -44,6 +51,8 @@ pub struct Guest<S, L = ()> {
     queued: VecDeque<Queued<S, L>>,
     /// Sockets that may have actions or a new deadline.
     changed: BTreeSet<SocketId>,
+    /// Listeners.
+    ports: BTreeSet<Key>,
     /// Streams that may continue, first come, first served. The first `round` of them have their turn in this pass over the
     /// streams, the next `passes` of which ends the round.
     ready: VecDeque<Key>,
@@ -76,21 +85,48 @@ struct Member {
     links: Vec<Option<Key>>,
 }
 
+impl<S, L> Slots<Slot<S, L>> {
+    fn listener(&self, key: Key) -> Option<&Listener<L>> {
+        match self.get(key)? {
+            Slot::Listener(listener) => Some(listener),
+            Slot::Link(_) => None,
+        }
+    }
+
+    fn listener_mut(&mut self, key: Key) -> Option<&mut Listener<L>> {
+        match self.get_mut(key)? {
+            Slot::Listener(listener) => Some(listener),
+            Slot::Link(_) => None,
+        }
+    }
+
+    fn link_mut(&mut self, key: Key) -> Option<&mut Link<S>> {
+        match self.get_mut(key)? {
+            Slot::Link(link) => Some(link),
+            Slot::Listener(_) => None,
+        }
+    }
+}
+
 enum Slot<S, L> {
     Listener(Listener<L>),
     Link(Link<S>),
 }
 
 struct Listener<L> {
-    socket: SocketId,
-    id: ListenerId,
+    port: Port<PortMember>,
     /// `None` until the loop has opened it.
     open: Option<L>,
+    /// Links that belong to no socket yet.
+    unassigned: BTreeSet<Key>,
     /// True while the listener is in the queue of those with connections to accept.
     is_accepting: bool,
     /// True after a failure, until the socket requests to accept again.
     is_paused: bool,
 }
+
+/// Socket that is bound to a port, and its listener.
+type PortMember = (SocketId, ListenerId);
 
 /// Flag that is set when a decision about a peer was made.
 struct Decided {
@@ -140,6 +176,7 @@ impl<S: Stream, L> Guest<S, L> {
             buffers: SessionBuffers::new(),
             queued: VecDeque::new(),
             changed: BTreeSet::new(),
+            ports: BTreeSet::new(),
             ready: VecDeque::new(),
             round: 0,
             passes: 0,
@@ -166,6 +203,13 @@ impl<S: Stream, L> Guest<S, L> {
         self.sockets.get(&id).map(|member| &member.socket)
     }
 
+    /// Calls a socket. The next [`poll`](Self::poll) executes its actions.
+    fn call(&mut self, id: SocketId, call: impl FnOnce(&mut Socket)) {
+        if let Some(socket) = self.socket_mut(id) {
+            call(socket);
+        }
+    }
+
     /// Returns a socket, to send, receive, bind, connect or close. The loop must call [`poll`](Self::poll) before it waits.
     pub fn socket_mut(&mut self, id: SocketId) -> Option<&mut Socket> {
         let member = self.sockets.get_mut(&id)?;
@@ -180,10 +224,7 @@ impl<S: Stream, L> Guest<S, L> {
 
     /// Returns a stream. For streams without a poller: the loop moves their bytes itself.
     pub fn stream_mut(&mut self, key: Key) -> Option<&mut S> {
-        match self.slots.get_mut(key)? {
-            Slot::Link(link) => link.stream_mut(),
-            Slot::Listener(_) => None,
-        }
+        self.slots.link_mut(key)?.stream_mut()
     }
 
     /// Does a limited amount of work, at most one turn of one stream, and returns the next output. The loop must call `poll`
@@ -218,7 +259,7 @@ impl<S: Stream, L> Guest<S, L> {
         let cause = match due {
             Due::Socket(id) => self.sockets.get(&id)?.socket.next_timer().map(|timer| Cause::Socket(id, timer)),
             Due::Link(key) => match self.slots.get(key)? {
-                Slot::Link(link) => link.cause(),
+                Slot::Link(link) => link.cause(key),
                 Slot::Listener(_) => None,
             },
         };
@@ -248,25 +289,26 @@ impl<S: Stream, L> Guest<S, L> {
     /// Answers [`Output::Listen`]: the listener and the endpoint at which it listens, with the port that the operating system
     /// has chosen for a wildcard; or the reason for which there is none.
     pub fn listening<E: Into<NetworkError>>(&mut self, key: Key, outcome: Result<(L, Endpoint), E>) {
-        let Some(Slot::Listener(listener)) = self.slots.get_mut(key) else { return };
-        let Some(member) = self.sockets.get_mut(&listener.socket) else { return };
+        let Some(listener) = self.slots.listener_mut(key) else { return };
         if listener.open.is_some() {
             return;
         }
         match outcome {
             Ok((open, bound)) => {
                 listener.open = Some(open);
-                member.socket.listening(listener.id, bound);
-                self.changed.insert(listener.socket);
+                for ((socket, id), bound) in listener.port.opened(bound) {
+                    self.call(socket, |socket| socket.listening(id, bound));
+                }
                 self.queued.push_back(Queued::Register(key, Interest::READ));
                 self.continue_listener(key);
             }
             Err(error) => {
-                let (id, socket) = (listener.id, listener.socket);
-                member.socket.listen_failed(id, error.into());
-                member.listeners.remove(&id);
-                self.slots.remove(key);
-                self.changed.insert(socket);
+                let (members, error) = (listener.port.close(), error.into());
+                for (socket, id) in members {
+                    self.call(socket, |socket| socket.listen_failed(id, error));
+                    self.sockets.get_mut(&socket).map(|member| member.listeners.remove(&id));
+                }
+                self.remove_listener(key);
             }
         }
     }
@@ -275,16 +317,10 @@ impl<S: Stream, L> Guest<S, L> {
     /// again when the listener is reported as [ready](Self::ready). After another error, it pauses for a short time, because
     /// such errors are usually caused by missing resources.
     pub fn accepted<E: Into<StreamError>>(&mut self, key: Key, outcome: Result<(S, Endpoint), E>) {
-        let Some(Slot::Listener(listener)) = self.slots.get_mut(key) else { return };
-        let (socket, id) = (listener.socket, listener.id);
-        let Some(member) = self.sockets.get_mut(&socket) else { return };
-        self.changed.insert(socket);
+        let Some(listener) = self.slots.listener_mut(key) else { return };
         let error = match outcome.map_err(Into::into) {
             Ok((stream, from)) => {
-                if let Some((pipe, connection)) = member.socket.accepted(id, from, self.now) {
-                    let link = self.insert(socket, pipe, Stage::connected(stream, connection));
-                    self.continue_link(link);
-                }
+                self.admit(key, stream, from);
                 return self.continue_listener(key);
             }
             Err(StreamError::WouldBlock) => return,
@@ -292,9 +328,12 @@ impl<S: Stream, L> Guest<S, L> {
             Err(StreamError::Eof) => NetworkError::Other,
             Err(StreamError::Failed(error)) => error,
         };
-        listener.is_paused = true;
-        member.socket.accept_failed(id, error, self.now);
-        self.queued.push_back(Queued::Interest(key, Interest::NONE));
+        if let Some((socket, id)) = listener.port.pause() {
+            let now = self.now;
+            listener.is_paused = true;
+            self.call(socket, |socket| socket.accept_failed(id, error, now));
+            self.queued.push_back(Queued::Interest(key, Interest::NONE));
+        }
     }
 
     /// Answers [`Output::Resolve`]: the addresses of the host, or the reason why they are not known.
@@ -315,7 +354,7 @@ impl<S: Stream, L> Guest<S, L> {
     pub fn dialled<E: Into<NetworkError>>(&mut self, key: Key, outcome: Result<S, E>) {
         match outcome {
             Ok(stream) => {
-                let Some(Slot::Link(link)) = self.slots.get_mut(key) else { return };
+                let Some(link) = self.slots.link_mut(key) else { return };
                 if link.connecting(stream) {
                     link.watched = Some(Interest::WRITE);
                     self.queued.push_back(Queued::Register(key, Interest::WRITE));

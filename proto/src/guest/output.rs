@@ -2,7 +2,7 @@
 
 use crate::address::{Endpoint, IpcName, Route};
 use crate::guest::link::Link;
-use crate::guest::{Deadline, Guest, Key, Listener, Slot, SocketId};
+use crate::guest::{Deadline, Guest, Key, Slot, SocketId};
 use crate::session::Interest;
 
 /// Next step for the event loop, from [`Guest::poll`]. A loop must handle every variant, so a new variant is a breaking change.
@@ -97,18 +97,15 @@ impl<S, L> Guest<S, L> {
     pub(super) fn output(&mut self, queued: Queued<S, L>) -> Option<Output<'_, S, L>> {
         match queued {
             Queued::Listen(key, endpoint) => self.slots.get(key).map(|_| Output::Listen(key, endpoint)),
-            Queued::Resolve(key) => match self.slots.get_mut(key)? {
-                Slot::Link(link) => Some(Output::Resolve(key, link.dialling()?.endpoint.clone())),
-                Slot::Listener(_) => None,
-            },
-            Queued::Dial(key) => match self.slots.get_mut(key)? {
-                Slot::Link(link) => Some(Output::Dial(key, link.dialling()?.targets.front()?.clone())),
-                Slot::Listener(_) => None,
-            },
-            Queued::Accept(key) => match self.slots.get_mut(key)? {
-                Slot::Listener(Listener { open: Some(listener), .. }) => Some(Output::Accept(key, listener)),
-                Slot::Listener(_) | Slot::Link(_) => None,
-            },
+            Queued::Resolve(key) => {
+                let dial = self.slots.link_mut(key)?.dialling()?;
+                Some(Output::Resolve(key, dial.endpoint.clone()))
+            }
+            Queued::Dial(key) => {
+                let dial = self.slots.link_mut(key)?.dialling()?;
+                Some(Output::Dial(key, dial.targets.front()?.clone()))
+            }
+            Queued::Accept(key) => Some(Output::Accept(key, self.slots.listener_mut(key)?.open.as_mut()?)),
             Queued::Register(key, interest) => {
                 let source = self.slots.get(key)?.source()?;
                 Some(Output::Register(key, source, interest))
@@ -117,10 +114,7 @@ impl<S, L> Guest<S, L> {
                 let source = self.slots.get(key)?.source()?;
                 Some(Output::Interest(key, source, interest))
             }
-            Queued::Turned(key) => match self.slots.get_mut(key)? {
-                Slot::Link(link) => link.stream_mut().map(|stream| Output::Turned(key, stream)),
-                Slot::Listener(_) => None,
-            },
+            Queued::Turned(key) => Some(Output::Turned(key, self.slots.link_mut(key)?.stream_mut()?)),
             Queued::StopListening(key, listener) => Some(Output::StopListening(key, listener)),
             Queued::Gone(key, stream) => Some(Output::Gone(key, stream)),
             Queued::Readable(id) => Some(Output::Readable(id)),

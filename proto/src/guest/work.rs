@@ -1,9 +1,9 @@
 //! The work of a [`Guest`]: actions of its sockets, expired timers, and turns of its streams.
 
 use crate::address::{Endpoint, NetworkError};
-use crate::guest::link::{Dial, Link, Stage, Turned};
+use crate::guest::link::{Dial, Link, Owner, Stage, Turned};
 use crate::guest::output::Queued;
-use crate::guest::{Due, Guest, Key, Listener, Slot, SocketId, Target};
+use crate::guest::{Due, Guest, Key, Slot, SocketId, Target};
 use crate::session::{Interest, Stream, Turn};
 use crate::socket::{Action, PipeId};
 use alloc::boxed::Box;
@@ -100,18 +100,23 @@ impl<S: Stream, L> Guest<S, L> {
         }
     }
 
-    /// Adds the link of a pipe. If the pipe has a link already, which is possible only if the loop has answered late, that link is
-    /// removed.
+    /// Adds the link of a pipe.
     pub(super) fn insert(&mut self, socket: SocketId, pipe: PipeId, stage: Stage<S>) -> Key {
-        self.remove_link(socket, pipe);
-        let key = self.slots.insert(Slot::Link(Link::new(socket, pipe, stage)));
-        if let Some(member) = self.sockets.get_mut(&socket) {
-            if member.links.len() <= pipe.index() {
-                member.links.resize(pipe.index() + 1, None);
-            }
-            member.links[pipe.index()] = Some(key);
-        }
+        let key = self.slots.insert(Slot::Link(Link::new(Owner::Pipe(socket, pipe), stage)));
+        self.set_link(socket, pipe, key);
         key
+    }
+
+    /// Stores the key of the link of a pipe. If there is another link of this pipe, or of an earlier pipe with the same index, it
+    /// ends: the loop has answered late, or the action that ends it is still queued.
+    pub(super) fn set_link(&mut self, socket: SocketId, pipe: PipeId, key: Key) {
+        let Some(member) = self.sockets.get_mut(&socket) else { return };
+        if member.links.len() <= pipe.index() {
+            member.links.resize(pipe.index() + 1, None);
+        }
+        if let Some(before) = member.links[pipe.index()].replace(key) {
+            self.end(before);
+        }
     }
 
     /// Executes the next action of a socket. If it has none, stores its deadline.
@@ -126,30 +131,15 @@ impl<S: Stream, L> Guest<S, L> {
             return;
         };
         match action {
-            // Only one socket of the guest may listen at an address.
-            Action::Listen(listener, endpoint) if endpoint.resource().is_some() => {
-                member.socket.listen_failed(listener, NetworkError::Unsupported);
-            }
-            Action::Listen(listener, endpoint) => {
-                let slot = Listener { socket: id, id: listener, open: None, is_accepting: false, is_paused: false };
-                let key = self.slots.insert(Slot::Listener(slot));
-                member.listeners.insert(listener, key);
-                self.queued.push_back(Queued::Listen(key, endpoint));
-            }
+            Action::Listen(listener, endpoint) => self.listen(id, listener, endpoint),
             Action::Accept(listener) => {
-                let Some(&key) = member.listeners.get(&listener) else { return };
-                if let Some(Slot::Listener(listener)) = self.slots.get_mut(key) {
-                    listener.is_paused = false;
-                }
-                self.queued.push_back(Queued::Interest(key, Interest::READ));
-                self.continue_listener(key);
-            }
-            Action::CloseListener(listener) => {
-                let Some(key) = member.listeners.remove(&listener) else { return };
-                if let Some(Slot::Listener(Listener { open: Some(listener), .. })) = self.slots.remove(key) {
-                    self.queued.push_back(Queued::StopListening(key, listener));
+                if let Some(&key) = member.listeners.get(&listener) {
+                    self.resume_accepting(key);
                 }
             }
+            Action::CloseListener(listener) => self.leave(id, listener),
+            // The application may have cancelled the dial, and an accepted connection may have the index of this pipe now.
+            Action::Dial(pipe, _) if !member.socket.is_dialling(pipe) => {}
             Action::Dial(pipe, endpoint) => {
                 let dial = Dial { endpoint, targets: VecDeque::new() };
                 let key = self.insert(id, pipe, Stage::Dialling(Box::new(dial)));
@@ -168,7 +158,7 @@ impl<S: Stream, L> Guest<S, L> {
 
     /// Begins a dial: with the address in its endpoint, or with the request to resolve the name in it.
     fn begin_dial(&mut self, key: Key) {
-        let Some(Slot::Link(link)) = self.slots.get_mut(key) else { return };
+        let Some(link) = self.slots.link_mut(key) else { return };
         let Some(dial) = link.dialling() else { return };
         match &dial.endpoint {
             Endpoint::Tcp { .. } => match dial.endpoint.socket_addr() {
@@ -185,7 +175,7 @@ impl<S: Stream, L> Guest<S, L> {
 
     /// Stores the addresses of a dial, and requests an attempt to the first.
     pub(super) fn add_targets(&mut self, key: Key, addresses: impl IntoIterator<Item = SocketAddr>) {
-        let Some(Slot::Link(link)) = self.slots.get_mut(key) else { return };
+        let Some(link) = self.slots.link_mut(key) else { return };
         let Some(dial) = link.dialling().filter(|dial| dial.targets.is_empty()) else { return };
         dial.targets = dial.endpoint.routes(addresses).into_iter().map(Target::Tcp).collect();
         if dial.targets.is_empty() {
@@ -197,52 +187,56 @@ impl<S: Stream, L> Guest<S, L> {
 
     /// Ends a connection attempt, and requests the next. If no address is left, the dial has failed.
     pub(super) fn attempt_failed(&mut self, key: Key, error: NetworkError) {
-        let Some(Slot::Link(link)) = self.slots.get_mut(key) else { return };
+        let Some(link) = self.slots.link_mut(key) else { return };
         let Some(dial) = link.dialling() else { return };
         dial.targets.pop_front();
         if !dial.targets.is_empty() {
             self.queued.push_back(Queued::Dial(key));
             return;
         }
-        let (socket, pipe) = (link.socket, link.pipe);
-        self.slots.remove(key);
-        self.forget(key, socket, pipe);
-        if let Some(member) = self.sockets.get_mut(&socket) {
-            member.socket.dial_failed(pipe, error, self.now);
-            self.changed.insert(socket);
+        let (owner, now) = (link.owner.clone(), self.now);
+        self.end(key);
+        if let Owner::Pipe(socket, pipe) = owner {
+            self.call(socket, |socket| socket.dial_failed(pipe, error, now));
         }
     }
 
     fn link_of(&self, socket: SocketId, pipe: PipeId) -> Option<Key> {
         let key = (*self.sockets.get(&socket)?.links.get(pipe.index())?)?;
-        matches!(self.slots.get(key), Some(Slot::Link(link)) if link.pipe == pipe).then_some(key)
+        let is_of = |link: &Link<S>| matches!(link.owner, Owner::Pipe(_, other) if other == pipe);
+        matches!(self.slots.get(key), Some(Slot::Link(link)) if is_of(link)).then_some(key)
     }
 
     fn remove_link(&mut self, socket: SocketId, pipe: PipeId) {
-        if let Some(key) = self.link_of(socket, pipe)
-            && let Some(Slot::Link(link)) = self.slots.remove(key)
-        {
-            self.forget(key, socket, pipe);
-            self.queued.extend(link.into_stream().map(|stream| Queued::Gone(key, stream)));
+        if let Some(key) = self.link_of(socket, pipe) {
+            self.end(key);
         }
     }
 
-    /// Removes what refers to a link that was removed.
-    fn forget(&mut self, key: Key, socket: SocketId, pipe: PipeId) {
+    /// Removes a link, and what refers to it.
+    pub(super) fn end(&mut self, key: Key) {
+        let Some(Slot::Link(link)) = self.slots.remove(key) else { return };
         self.deadlines.clear(Due::Link(key));
         self.undecided.remove(&key);
-        if let Some(link) = self.sockets.get_mut(&socket).and_then(|member| member.links.get_mut(pipe.index())) {
-            *link = None;
+        if let Owner::Pipe(socket, pipe) = link.owner
+            && let Some(current) = self.sockets.get_mut(&socket).and_then(|member| member.links.get_mut(pipe.index()))
+        {
+            current.take_if(|current| *current == key);
         }
+        self.queued.extend(link.into_stream().map(|stream| Queued::Gone(key, stream)));
     }
 
     /// Lets a stream take a turn. Reads from it only if `reads` is true.
     fn turn(&mut self, key: Key, reads: bool) {
-        let Some(Slot::Link(link)) = self.slots.get_mut(key) else { return };
-        let (socket, pipe) = (link.socket, link.pipe);
-        let Some(member) = self.sockets.get_mut(&socket) else { return };
-        self.changed.insert(socket);
-        match link.turn(&mut member.socket, &mut self.buffers, &self.waker, reads, self.now) {
+        let Some(link) = self.slots.link_mut(key) else { return };
+        let socket = match link.owner {
+            Owner::Pipe(id, _) => {
+                self.changed.insert(id);
+                self.sockets.get_mut(&id).map(|member| &mut member.socket)
+            }
+            Owner::Port(..) | Owner::Rejected => None,
+        };
+        match link.turn(socket, &mut self.buffers, &self.waker, reads, self.now) {
             Turned::Failed(stream, error) => {
                 link.watched = None;
                 self.queued.push_back(Queued::Gone(key, stream));
@@ -256,18 +250,25 @@ impl<S: Stream, L> Guest<S, L> {
                     self.undecided.remove(&key);
                 }
                 self.report(key, turn);
+                self.assign(key);
             }
             Turned::Ended(stream) => {
-                self.slots.remove(key);
-                self.forget(key, socket, pipe);
+                self.end(key);
                 self.queued.extend(stream.map(|stream| Queued::Gone(key, stream)));
+            }
+            Turned::Unassigned(stream, reason) => {
+                if let Owner::Port(at, from) = link.owner.clone() {
+                    self.reject(key, at, &from, &reason);
+                }
+                self.end(key);
+                self.queued.push_back(Queued::Gone(key, stream));
             }
         }
     }
 
     /// Reports the outcome of a turn to the loop, and queues the next turn.
     fn report(&mut self, key: Key, turn: Turn) {
-        let Some(Slot::Link(link)) = self.slots.get_mut(key) else { return };
+        let Some(link) = self.slots.link_mut(key) else { return };
         if link.stream().is_none() {
             return;
         }

@@ -127,7 +127,7 @@ impl<M: Clone + PartialEq> Port<M> {
         self.members.get(&peer.resource().cloned())
     }
 
-    /// Begins a pause in accepting connections, after an accept has failed. Returns the socket whose timer ends the pause, to
+    /// Begins a pause in accepting connections, after an accept has failed. Returns the socket with the timer that ends the pause, to
     /// which the caller must report the failure. Returns `None` if no socket is bound to the port.
     pub fn pause(&mut self) -> Option<M> {
         // One timer is enough, so any member will do.

@@ -1,11 +1,13 @@
 //! Tests of `Guest`: two loops of guests over streams in memory, in the right order and in any order.
 
-use sansmq_proto::connection::Outbox;
+use sansmq_proto::connection::{ConnectionTimer, Outbox};
 use sansmq_proto::entropy::SeededEntropy;
 use sansmq_proto::guest::{Cause, Deadline, Guest, Key, Output, SocketId, Source, Target};
 use sansmq_proto::kind::{Dealer, Kind, Pub, Pull, Push, Router, Sub};
 use sansmq_proto::security::{AuthReply, Authenticator, Security};
-use sansmq_proto::{Buf, Endpoint, Instant, Interest, NetworkError, Options, Socket, Stream, StreamError};
+use sansmq_proto::{
+    Buf, ConnectionError, Endpoint, Event, Instant, Interest, NetworkError, Options, Socket, Stream, StreamError,
+};
 use sansmq_tests::raw_peer::{command, frame, greeting, greeting_and_ready, property, ready};
 use sansmq_tests::test_stream::TestStream;
 use std::cell::RefCell;
@@ -483,6 +485,32 @@ fn open_listener_is_accepted_from_without_an_event() {
     assert_eq!((round(&mut guest), guest.socket(id).unwrap().stats().peers), (vec![listener], 2));
 }
 
+/// The socket uses the index of a cancelled pipe again, before the loop has seen that the pipe was dialled.
+#[test]
+fn accepted_stream_outlives_a_cancelled_dial() {
+    let mut guest = Guest::<TestStream, ()>::new();
+    let id = guest.add(Socket::new(Options::<Dealer>::new(), SeededEntropy::new(1)));
+    guest.socket_mut(id).unwrap().bind(SERVER.parse().unwrap());
+    let Output::Listen(listener, endpoint) = guest.poll(NOW) else { panic!("the guest must listen") };
+    guest.listening(listener, Ok::<_, NetworkError>(((), endpoint)));
+    while !matches!(guest.poll(NOW), Output::Wait(_)) {}
+
+    let elsewhere: Endpoint = "tcp://10.0.0.9:9".parse().unwrap();
+    guest.socket_mut(id).unwrap().connect(elsewhere.clone(), NOW).unwrap();
+    guest.socket_mut(id).unwrap().disconnect(&elsewhere, NOW).unwrap();
+    let stream = TestStream { input: greeting_and_ready("DEALER").into(), ..TestStream::default() };
+    guest.accepted(listener, Ok::<_, StreamError>((stream, SERVER.parse().unwrap())));
+    loop {
+        match guest.poll(NOW) {
+            Output::Wait(_) => break,
+            Output::Gone(key, _) => panic!("{key:?} has ended"),
+            Output::Dial(key, _) => panic!("{key:?} is not wanted any more"),
+            _ => {}
+        }
+    }
+    assert_eq!(guest.socket(id).unwrap().ready_peers(), 1);
+}
+
 /// A loop without a poller reports everything, and finds the streams that are ready.
 #[test]
 fn all_ready_finds_the_streams_with_input() {
@@ -499,6 +527,71 @@ fn all_ready_finds_the_streams_with_input() {
         }
     }
     assert_eq!(world.socket(0, 0).recv().unwrap().body(), "hello");
+}
+
+/// Sockets of a guest share a port: peers select one of them by its resource, also one that binds later.
+#[test]
+fn sockets_of_a_guest_share_a_port() {
+    let mut world = World::new(100);
+    for resource in ["a", "b"] {
+        world.add(0, Options::<Router>::new());
+        world.add(1, Options::<Dealer>::new());
+        let last = world.loops[1].sockets.len() - 1;
+        world.socket(1, last).connect(format!("{SERVER}/{resource}").parse().unwrap(), NOW).unwrap();
+        world.socket(1, last).send(resource).unwrap();
+    }
+    let bound: Endpoint = format!("{SERVER}/a").parse().unwrap();
+    let first = world.socket(0, 0).bind(bound.clone());
+    world.settle(NOW + Duration::from_secs(1));
+    assert_eq!(world.socket(0, 0).listener(first), Some(Ok(bound.clone())));
+    assert_eq!((world.socket(0, 0).recv().unwrap().body(), world.socket(0, 0).ready_peers()), (&"a".into(), 1));
+    assert_eq!(world.backlogs.len(), 1);
+
+    let second = world.socket(0, 1).bind(format!("{SERVER}/b").parse().unwrap());
+    world.settle(NOW + Duration::from_secs(1));
+    assert_eq!(world.backlogs.len(), 1, "one listener for both");
+    assert_eq!(world.socket(0, 1).listener(second), Some(Ok(format!("{SERVER}/b").parse().unwrap())));
+    assert_eq!(world.socket(0, 1).recv().unwrap().body(), "b", "the peer has waited");
+    let same = world.socket(0, 1).bind(bound.clone());
+    world.settle(NOW + Duration::from_secs(1));
+    assert_eq!(world.socket(0, 1).listener(same), Some(Err(NetworkError::AddressInUse)));
+
+    // The listener stays open for the other socket.
+    let now = world.now;
+    world.socket(0, 0).unbind(&bound, now).unwrap();
+    world.settle(now);
+    assert_eq!((world.socket(0, 0).ready_peers(), world.socket(0, 1).ready_peers()), (0, 1));
+    world.socket(1, 0).connect(format!("{SERVER}/b").parse().unwrap(), now).unwrap();
+    world.settle(now + Duration::from_secs(1));
+    assert_eq!(world.socket(0, 1).ready_peers(), 2);
+    for (which, index) in [(0, 0), (0, 1), (1, 0), (1, 1)] {
+        let now = world.now;
+        world.socket(which, index).close(now);
+    }
+    world.settle(world.now + Duration::from_hours(1));
+    world.backlogs.retain(|(_, backlog)| Rc::strong_count(backlog) > 1);
+    assert_eq!((world.backlogs.len(), world.loops[0].guest.watched().count()), (0, 0));
+}
+
+/// A peer that requests a resource to which no socket is bound is rejected after the handshake timeout, with an event.
+#[test]
+fn request_for_unknown_resource_of_a_guest_ends() {
+    let mut world = World::new(100);
+    world.add(0, Options::<Router>::new().handshake_timeout(Duration::from_secs(5)));
+    world.add(1, Options::<Dealer>::new());
+    world.socket(0, 0).monitor(true);
+    world.socket(0, 0).bind(format!("{SERVER}/a").parse().unwrap());
+    world.socket(1, 0).connect(format!("{SERVER}/b").parse().unwrap(), NOW).unwrap();
+    world.settle(NOW);
+    let deadline = world.loops[0].guest.deadline().unwrap();
+    assert!(matches!(deadline.cause, Cause::Unassigned(_, ConnectionTimer::Handshake)), "{}", deadline.cause);
+    world.settle(NOW + Duration::from_secs(5));
+    let mut events = core::iter::from_fn(|| world.socket(0, 0).poll_event());
+    let reason = events.find_map(|event| match event {
+        Event::UnknownResource { reason, .. } => Some(reason),
+        _ => None,
+    });
+    assert!(matches!(reason, Some(ConnectionError::NoSuchResource(Some(_)))), "{reason:?}");
 }
 
 /// Random calls of the guests of a world, by seed.
@@ -596,16 +689,17 @@ impl Chaos {
     /// Makes a random call of a socket.
     fn call_socket(&mut self, which: usize) {
         let (call, now) = (self.below(20), self.world.now);
-        let endpoint: Endpoint =
-            [SERVER, "tcp://10.0.0.1:2", "tcp://name:1", "ipc:///path"][self.below(4)].parse().unwrap();
+        let endpoints =
+            [SERVER, "tcp://10.0.0.1:2", "tcp://10.0.0.1:1/a", "tcp://10.0.0.1:2/b", "tcp://name:1", "ipc:///path"];
+        let endpoint: Endpoint = endpoints[self.below(endpoints.len())].parse().unwrap();
         let body = vec![b'a'; self.below(300)];
         let (index, fate) = (self.below(2), self.below(50));
         let socket = self.world.socket(which, index);
         match call {
             0..8 => drop(socket.send(body)),
             8..14 => drop(socket.recv()),
-            14..16 if which == 0 => drop(socket.bind(endpoint)),
-            14..16 => drop(socket.connect(endpoint, now)),
+            14 => drop(socket.bind(endpoint)),
+            15 => drop(socket.connect(endpoint, now)),
             16 => drop(socket.unbind(&endpoint, now)),
             17 => drop(socket.disconnect(&endpoint, now)),
             18 => drop(socket.subscribe("a")),
