@@ -59,10 +59,17 @@ pub(super) enum Turned<S> {
     Unassigned(S, ConnectionError),
 }
 
-impl<S> Stage<S> {
+impl<S: Stream> Stage<S> {
     pub(super) fn connected(stream: S, connection: Connection) -> Self {
-        Self::Connected(stream, Box::new(Session::new(connection)))
+        let session = session(&stream, connection);
+        Self::Connected(stream, session)
     }
+}
+
+/// Begins to run a connection over its stream.
+fn session<S: Stream>(stream: &S, mut connection: Connection) -> Box<Session> {
+    connection.set_peer_credentials(stream.credentials());
+    Box::new(Session::new(connection))
 }
 
 impl<S> Link<S> {
@@ -92,6 +99,14 @@ impl<S> Link<S> {
     }
 
     /// Returns the dial that waits for an answer of the loop.
+    pub(super) const fn dial(&self) -> Option<&Dial> {
+        match &self.stage {
+            Stage::Dialling(dial) => Some(dial),
+            Stage::Connecting(..) | Stage::Connected(..) | Stage::Ended => None,
+        }
+    }
+
+    /// Returns the dial that waits for an answer of the loop, to change it.
     pub(super) const fn dialling(&mut self) -> Option<&mut Dial> {
         match &mut self.stage {
             Stage::Dialling(dial) => Some(dial),
@@ -101,7 +116,7 @@ impl<S> Link<S> {
 
     /// Stores a stream that has begun to connect. Returns false, and drops the stream, if none was requested.
     pub(super) fn connecting(&mut self, stream: S) -> bool {
-        let is_requested = self.dialling().is_some_and(|dial| !dial.targets.is_empty());
+        let is_requested = self.dial().is_some();
         if is_requested && let Stage::Dialling(dial) = core::mem::replace(&mut self.stage, Stage::Ended) {
             self.stage = Stage::Connecting(stream, dial);
         }
@@ -160,8 +175,12 @@ impl<S: Stream> Link<S> {
                 Ok(()) => {
                     let Owner::Pipe(_, pipe) = self.owner else { return Turned::Ended(Some(stream)) };
                     let connected = socket.as_mut().and_then(|socket| socket.connected(pipe, now));
-                    let Some(connection) = connected else { return Turned::Ended(Some(stream)) };
-                    self.run(socket, stream, Box::new(Session::new(connection)), (buffers, waker), reads, now)
+                    let Some(mut connection) = connected else { return Turned::Ended(Some(stream)) };
+                    if let Some(address) = stream.remote_address() {
+                        connection.set_remote_address(address);
+                    }
+                    let session = session(&stream, connection);
+                    self.run(socket, stream, session, (buffers, waker), reads, now)
                 }
                 Err(StreamError::WouldBlock | StreamError::Interrupted) => {
                     self.stage = Stage::Connecting(stream, dial);

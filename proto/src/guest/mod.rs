@@ -348,7 +348,8 @@ impl<S: Stream, L> Guest<S, L> {
         }
     }
 
-    /// Answers [`Output::Dial`]: a stream that has begun to connect, or an error. The guest waits for the stream to be reported
+    /// Answers [`Output::Dial`]: a stream that has begun to connect, or an error. Answers [`Output::Resolve`] too, for loops that
+    /// look a name up and connect in one step. The guest waits for the stream to be reported
     /// as [ready](Self::ready), and then asks [`Stream::established`] for the outcome. After an error it requests an attempt with
     /// the next address of the peer. Without another address the dial has failed, and the socket decides when to dial again.
     pub fn dialled<E: Into<NetworkError>>(&mut self, key: Key, outcome: Result<S, E>) {
@@ -361,6 +362,26 @@ impl<S: Stream, L> Guest<S, L> {
                 }
             }
             Err(error) => self.attempt_failed(key, error.into()),
+        }
+    }
+
+    /// Returns true while [`Output::Listen`], [`Output::Resolve`] or [`Output::Dial`] with this key waits for its answer. Returns
+    /// false when it was answered, and when its socket no longer needs it, for example after `disconnect`: a loop can then
+    /// cancel its work for the answer.
+    pub fn awaits_answer(&self, key: Key) -> bool {
+        match self.slots.get(key) {
+            Some(Slot::Link(link)) => link.dial().is_some(),
+            Some(Slot::Listener(listener)) => listener.open.is_none(),
+            None => false,
+        }
+    }
+
+    /// Returns the endpoint of a dial that [waits for an answer](Self::awaits_answer). For loops that connect to an endpoint, and
+    /// not to a [`Target`].
+    pub fn dialled_endpoint(&self, key: Key) -> Option<&Endpoint> {
+        match self.slots.get(key)? {
+            Slot::Link(link) => link.dial().map(|dial| &dial.endpoint),
+            Slot::Listener(_) => None,
         }
     }
 

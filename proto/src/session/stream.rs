@@ -1,7 +1,8 @@
 //! [`Stream`]: the non-blocking byte stream, such as a TCP connection, on which a [`Session`](super::Session) runs.
 
 use crate::address::NetworkError;
-use crate::connection::Outbox;
+use crate::connection::{Credentials, Outbox};
+use core::net::SocketAddr;
 use thiserror::Error;
 
 /// A byte stream that never blocks.
@@ -99,6 +100,18 @@ pub trait Stream {
     /// [`StreamError::WouldBlock`] if the stream is not connected yet. Otherwise the reason why connecting failed.
     fn established(&mut self) -> Result<(), StreamError> {
         Ok(())
+    }
+
+    /// Returns the credentials of the peer's process, if the operating system reports them, for authentication requests.
+    /// Default: `None`. [`Guest`](crate::guest::Guest) calls this method once per connection.
+    fn credentials(&self) -> Option<Credentials> {
+        None
+    }
+
+    /// Returns the remote address of a stream that was dialled, for authentication requests. Default: `None`; the host of the
+    /// endpoint is then used. [`Guest`](crate::guest::Guest) calls this method once per connection.
+    fn remote_address(&self) -> Option<SocketAddr> {
+        None
     }
 }
 

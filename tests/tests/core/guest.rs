@@ -1,6 +1,6 @@
 //! Tests of `Guest`: two loops of guests over streams in memory, in the right order and in any order.
 
-use sansmq_proto::connection::{ConnectionTimer, Outbox};
+use sansmq_proto::connection::{ConnectionTimer, Credentials, Outbox};
 use sansmq_proto::entropy::SeededEntropy;
 use sansmq_proto::guest::{Cause, Deadline, Guest, Key, Output, SocketId, Source, Target};
 use sansmq_proto::kind::{Dealer, Kind, Pub, Pull, Push, Router, Sub};
@@ -92,6 +92,14 @@ impl Stream for End {
     fn established(&mut self) -> Result<(), StreamError> {
         if self.is_established { Ok(()) } else { Err(StreamError::WouldBlock) }
     }
+
+    fn credentials(&self) -> Option<Credentials> {
+        Some(CREDENTIALS)
+    }
+
+    fn remote_address(&self) -> Option<SocketAddr> {
+        Some(([10, 0, 0, 1], 1).into())
+    }
 }
 
 impl Drop for End {
@@ -119,6 +127,7 @@ struct World {
 
 const NOW: Instant = Instant::ORIGIN;
 const SERVER: &str = "tcp://10.0.0.1:1";
+const CREDENTIALS: Credentials = Credentials { pid: None, uid: 7, gid: 8 };
 
 impl World {
     fn new(room: usize) -> Self {
@@ -298,6 +307,69 @@ fn guests_exchange_messages_over_small_buffers() {
             assert_eq!((side.guest.watched().count(), side.guest.deadline()), (0, None));
         }
     }
+}
+
+#[test]
+fn guest_passes_credentials_and_address_of_a_stream() {
+    let mut world = World::new(100);
+    world.add(0, Options::<Router>::new());
+    world.add(1, Options::<Dealer>::new());
+    world.socket(0, 0).bind(SERVER.parse().unwrap());
+    world.socket(1, 0).connect("tcp://server:1".parse().unwrap(), NOW).unwrap();
+    world.socket(1, 0).send("request").unwrap();
+    world.settle(Instant::from_nanos(1));
+    let (request, dealer) = world.socket(0, 0).recv_from().unwrap();
+    world.socket(0, 0).send(request).unwrap();
+    world.settle(Instant::from_nanos(1));
+    let (_, router) = world.socket(1, 0).recv_from().unwrap();
+    assert_eq!([&dealer, &router].map(|peer| peer.credentials), [Some(CREDENTIALS); 2]);
+    let addresses = [dealer, router].map(|peer| peer.address.as_ref().unwrap().to_string());
+    assert_eq!(addresses, ["tcp://10.0.0.2:2", SERVER], "the address of a dialled peer is that of its stream");
+}
+
+#[test]
+fn loop_looks_up_and_connects_in_one_step() {
+    let mut guest = Guest::<End>::new();
+    let id = guest.add(Socket::new(Options::<Dealer>::new(), SeededEntropy::new(1)));
+    let endpoint: Endpoint = "tcp://server:1".parse().unwrap();
+    guest.socket_mut(id).unwrap().connect(endpoint.clone(), NOW).unwrap();
+    let [key] = requested(&mut guest)[..] else { panic!("the name must be looked up") };
+    assert_eq!((guest.awaits_answer(key), guest.dialled_endpoint(key)), (true, Some(&endpoint)));
+    guest.dialled(key, Ok::<_, NetworkError>(connection(100).0));
+    assert_eq!((guest.awaits_answer(key), guest.dialled_endpoint(key)), (false, None));
+    assert!(matches!(guest.poll(NOW), Output::Register(registered, ..) if registered == key));
+}
+
+/// Polls a guest until it waits, and returns the keys of its requests to listen, dial and resolve.
+fn requested(guest: &mut Guest<End>) -> Vec<Key> {
+    let mut keys = Vec::new();
+    loop {
+        match guest.poll(NOW) {
+            Output::Listen(key, _) | Output::Dial(key, _) | Output::Resolve(key, _) => keys.push(key),
+            Output::Wait(_) => return keys,
+            _ => {}
+        }
+    }
+}
+
+#[test]
+fn requests_that_are_no_longer_needed_await_no_answer() {
+    let mut guest = Guest::<End>::new();
+    let id = guest.add(Socket::new(Options::<Dealer>::new(), SeededEntropy::new(1)));
+    let endpoints: [Endpoint; 2] = [SERVER, "tcp://server:1"].map(|endpoint| endpoint.parse().unwrap());
+    let socket = guest.socket_mut(id).unwrap();
+    socket.bind(endpoints[0].clone());
+    socket.connect(endpoints[0].clone(), NOW).unwrap();
+    socket.connect(endpoints[1].clone(), NOW).unwrap();
+    let keys = requested(&mut guest);
+    assert!(keys.len() == 3 && keys.iter().all(|&key| guest.awaits_answer(key)));
+    let socket = guest.socket_mut(id).unwrap();
+    socket.unbind(&endpoints[0], NOW).unwrap();
+    for endpoint in &endpoints {
+        socket.disconnect(endpoint, NOW).unwrap();
+    }
+    assert_eq!(requested(&mut guest), []);
+    assert!(!keys.iter().any(|&key| guest.awaits_answer(key)));
 }
 
 #[test]
