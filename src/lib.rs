@@ -14,8 +14,8 @@
 //! - [`Message`] and [`Frame`]: the values that sockets send and receive, and their conversions
 //! - [`guide`]: security, and the counterparts of the calls and options of libzmq
 //!
-// The examples in README.md use these two runtimes.
-#![cfg_attr(any(not(doctest), all(feature = "tokio", feature = "mio")), doc = include_str!("../README.md"))]
+// The examples in README.md use these features.
+#![cfg_attr(any(not(doctest), all(feature = "tokio", feature = "mio", feature = "os")), doc = include_str!("../README.md"))]
 // Shows on the page of each item the feature that it needs. docs.rs sets the flag.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 // The facade always enables the feature `std` of `sansmq-proto`, so users of the facade do not select it.
@@ -27,6 +27,9 @@ pub mod guide;
 
 pub use error::Error;
 
+#[cfg(feature = "os")]
+#[doc(inline)]
+pub use sansmq_os as os;
 #[cfg(feature = "curve")]
 #[doc(inline)]
 pub use sansmq_os::keys;

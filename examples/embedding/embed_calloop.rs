@@ -2,16 +2,13 @@
 //! no futures: it calls callbacks, and passes the same `&mut` state to each of them, here the guest.
 
 use calloop::{EventLoop, Interest, Mode, PostAction, generic::Generic};
-use sansmq::proto::guest::{Guest, Output};
-use sansmq::proto::{Instant, IoStream, Socket, SystemEntropy};
+use sansmq::os::guest::{SystemGuest, dial, listen, resolve};
+use sansmq::proto::guest::Output;
+use sansmq::proto::{Instant, Socket, SystemEntropy};
 use sansmq::{Options, kind::Router};
-use std::net::{TcpListener, TcpStream};
 use std::{collections::BTreeMap, error::Error, time};
 
-mod tcp;
-
 type Outcome<T = ()> = Result<T, Box<dyn Error>>;
-type Streams = Guest<IoStream<TcpStream>, TcpListener>;
 
 fn main() -> Outcome {
     let mut server = Socket::new(Options::<Router>::new(), SystemEntropy);
@@ -31,8 +28,8 @@ fn main() -> Outcome {
 
 /// Drives a socket until it is closed, and returns it. Calls `application` before each step.
 pub(crate) fn drive(socket: Socket, mut application: impl FnMut(&mut Socket, Instant) -> Outcome) -> Outcome<Socket> {
-    let (start, mut events) = (time::Instant::now(), EventLoop::<Streams>::try_new()?);
-    let (mut guest, handle, mut tokens) = (Streams::new(), events.handle(), BTreeMap::new());
+    let (start, mut events) = (time::Instant::now(), EventLoop::<SystemGuest>::try_new()?);
+    let (mut guest, handle, mut tokens) = (SystemGuest::new(), events.handle(), BTreeMap::new());
     let id = guest.add(socket);
     loop {
         let now = Instant::from_elapsed(start.elapsed());
@@ -41,17 +38,17 @@ pub(crate) fn drive(socket: Socket, mut application: impl FnMut(&mut Socket, Ins
             return Ok(socket); // it is closed
         }
         match guest.poll(now) {
-            Output::Listen(key, endpoint) => guest.listening(key, tcp::listen(&endpoint)),
+            Output::Listen(key, endpoint) => guest.listening(key, listen(&endpoint, &guest.transport(key))),
             Output::Accept(key, listener) => {
-                let accepted = tcp::accept(listener);
+                let accepted = listener.accept();
                 guest.accepted(key, accepted);
             }
-            Output::Resolve(key, endpoint) => guest.resolved(key, tcp::addresses(&endpoint)),
-            Output::Dial(key, target) => guest.dialled(key, tcp::connect(&target)),
+            Output::Resolve(key, endpoint) => guest.resolved(key, resolve(&endpoint)),
+            Output::Dial(key, target) => guest.dialled(key, dial(&target, &guest.transport(key))),
             Output::Register(key, source, _) => {
                 let descriptor = source.descriptor().try_clone_to_owned()?; // the event loop owns its sources
                 let source = Generic::new(descriptor, Interest::BOTH, Mode::Edge);
-                let ready = move |_, _: &mut _, guest: &mut Streams| {
+                let ready = move |_, _: &mut _, guest: &mut SystemGuest| {
                     guest.ready(key);
                     Ok(PostAction::Continue)
                 };

@@ -3,16 +3,13 @@
 
 use rustix::event::{Timespec, epoll};
 use rustix::{fd::OwnedFd, io::Errno};
-use sansmq::proto::guest::{Guest, Key, Output};
-use sansmq::proto::{Instant, IoStream, Socket, SystemEntropy};
+use sansmq::os::guest::{SystemGuest, dial, listen, resolve};
+use sansmq::proto::guest::{Key, Output};
+use sansmq::proto::{Instant, Socket, SystemEntropy};
 use sansmq::{Options, kind::Dealer};
-use std::net::{TcpListener, TcpStream};
 use std::{error::Error, io, time};
 
-mod tcp;
-
 type Outcome<T = ()> = Result<T, Box<dyn Error>>;
-type Streams = Guest<IoStream<TcpStream>, TcpListener>;
 
 /// Sends three requests to the server at port 5555, such as `embed_poll`, and prints the replies.
 fn main() -> Outcome {
@@ -38,7 +35,7 @@ fn main() -> Outcome {
 /// Drives a socket until it is closed, and returns it. Calls `application` before each step.
 pub(crate) fn drive(socket: Socket, mut application: impl FnMut(&mut Socket, Instant) -> Outcome) -> Outcome<Socket> {
     let (start, poller) = (time::Instant::now(), epoll::create(epoll::CreateFlags::CLOEXEC)?);
-    let mut guest = Streams::new();
+    let mut guest = SystemGuest::new();
     let id = guest.add(socket);
     loop {
         let now = Instant::from_elapsed(start.elapsed());
@@ -47,13 +44,13 @@ pub(crate) fn drive(socket: Socket, mut application: impl FnMut(&mut Socket, Ins
             return Ok(socket); // it is closed
         }
         match guest.poll(now) {
-            Output::Listen(key, endpoint) => guest.listening(key, tcp::listen(&endpoint)),
+            Output::Listen(key, endpoint) => guest.listening(key, listen(&endpoint, &guest.transport(key))),
             Output::Accept(key, listener) => {
-                let accepted = tcp::accept(listener);
+                let accepted = listener.accept();
                 guest.accepted(key, accepted);
             }
-            Output::Resolve(key, endpoint) => guest.resolved(key, tcp::addresses(&endpoint)),
-            Output::Dial(key, target) => guest.dialled(key, tcp::connect(&target)),
+            Output::Resolve(key, endpoint) => guest.resolved(key, resolve(&endpoint)),
+            Output::Dial(key, target) => guest.dialled(key, dial(&target, &guest.transport(key))),
             Output::Register(key, source, _) => {
                 let flags = epoll::EventFlags::IN | epoll::EventFlags::OUT | epoll::EventFlags::ET;
                 epoll::add(&poller, source.descriptor(), epoll::EventData::new_u64(key.to_u64()), flags)?;
@@ -65,7 +62,7 @@ pub(crate) fn drive(socket: Socket, mut application: impl FnMut(&mut Socket, Ins
 }
 
 /// Waits for events, at most for `patience`, and reports them to the guest.
-fn wait(poller: &OwnedFd, patience: Option<time::Duration>, guest: &mut Streams) -> io::Result<()> {
+fn wait(poller: &OwnedFd, patience: Option<time::Duration>, guest: &mut SystemGuest) -> io::Result<()> {
     let (mut events, patience) = (Vec::with_capacity(256), patience.and_then(|it| Timespec::try_from(it).ok()));
     match epoll::wait(poller, rustix::buffer::spare_capacity(&mut events), patience.as_ref()) {
         Ok(_) | Err(Errno::INTR) => {} // after a signal the loop continues with a new time

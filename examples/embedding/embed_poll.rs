@@ -2,16 +2,13 @@
 //! it receives "bye". The guide `sansmq::proto::embedding` explains this file line by line.
 
 use rustix::{event, io::Errno};
-use sansmq::proto::guest::{Guest, Key, Output};
-use sansmq::proto::{Instant, IoStream, Socket, SystemEntropy};
+use sansmq::os::guest::{SystemGuest, dial, listen, resolve};
+use sansmq::proto::guest::{Key, Output};
+use sansmq::proto::{Instant, Socket, SystemEntropy};
 use sansmq::{Options, kind::Router};
-use std::net::{TcpListener, TcpStream};
 use std::{error::Error, io, time};
 
-mod tcp;
-
 type Outcome<T = ()> = Result<T, Box<dyn Error>>;
-type Streams = Guest<IoStream<TcpStream>, TcpListener>;
 
 fn main() -> Outcome {
     let mut server = Socket::new(Options::<Router>::new(), SystemEntropy);
@@ -40,7 +37,7 @@ pub(crate) fn echo(server: &mut Socket, now: Instant) -> Outcome {
 
 /// Drives a socket until it is closed, and returns it. Calls `application` before each step.
 pub(crate) fn drive(socket: Socket, mut application: impl FnMut(&mut Socket, Instant) -> Outcome) -> Outcome<Socket> {
-    let (start, mut guest) = (time::Instant::now(), Streams::new());
+    let (start, mut guest) = (time::Instant::now(), SystemGuest::new());
     let id = guest.add(socket);
     loop {
         let now = Instant::from_elapsed(start.elapsed());
@@ -49,13 +46,13 @@ pub(crate) fn drive(socket: Socket, mut application: impl FnMut(&mut Socket, Ins
             return Ok(socket); // it is closed
         }
         match guest.poll(now) {
-            Output::Listen(key, endpoint) => guest.listening(key, tcp::listen(&endpoint)),
+            Output::Listen(key, endpoint) => guest.listening(key, listen(&endpoint, &guest.transport(key))),
             Output::Accept(key, listener) => {
-                let accepted = tcp::accept(listener);
+                let accepted = listener.accept();
                 guest.accepted(key, accepted);
             }
-            Output::Resolve(key, endpoint) => guest.resolved(key, tcp::addresses(&endpoint)),
-            Output::Dial(key, target) => guest.dialled(key, tcp::connect(&target)),
+            Output::Resolve(key, endpoint) => guest.resolved(key, resolve(&endpoint)),
+            Output::Dial(key, target) => guest.dialled(key, dial(&target, &guest.transport(key))),
             Output::Wait(deadline) => wait(&mut guest, deadline.map(|deadline| deadline.at.since(now)))?,
             _ => {} // this loop drops ended streams, and calls `application` in any case
         }
@@ -63,7 +60,7 @@ pub(crate) fn drive(socket: Socket, mut application: impl FnMut(&mut Socket, Ins
 }
 
 /// Waits for the streams and listeners, at most for `patience`, and reports those that are ready.
-fn wait(guest: &mut Streams, patience: Option<time::Duration>) -> io::Result<()> {
+fn wait(guest: &mut SystemGuest, patience: Option<time::Duration>) -> io::Result<()> {
     let watched = guest.watched().filter_map(|(key, source, interest)| {
         let flags = interest.flags(event::PollFlags::IN, event::PollFlags::OUT)?;
         Some((key, event::PollFd::from_borrowed_fd(source.descriptor(), flags)))

@@ -1,16 +1,13 @@
 //! A socket in a game: the loop has 60 ticks a second and no poller. Each tick does a limited amount of work for the network, so
 //! that a flood of messages delays messages, but no frame.
 
-use sansmq::proto::guest::{Guest, Output};
-use sansmq::proto::{Instant, IoStream, Socket, SystemEntropy};
+use sansmq::os::guest::{SystemGuest, dial, listen, resolve};
+use sansmq::proto::guest::Output;
+use sansmq::proto::{Instant, Socket, SystemEntropy};
 use sansmq::{Options, kind::Dealer};
-use std::net::{TcpListener, TcpStream};
 use std::{error::Error, thread, time};
 
-mod tcp;
-
 type Outcome<T = ()> = Result<T, Box<dyn Error>>;
-type Streams = Guest<IoStream<TcpStream>, TcpListener>;
 
 /// Time between two ticks.
 const TICK: time::Duration = time::Duration::from_micros(16_667);
@@ -39,7 +36,7 @@ fn main() -> Outcome {
 
 /// Drives a socket until it is closed, and returns it. Calls `application` once in each tick.
 pub(crate) fn drive(socket: Socket, mut application: impl FnMut(&mut Socket, Instant) -> Outcome) -> Outcome<Socket> {
-    let (start, mut guest) = (time::Instant::now(), Streams::new());
+    let (start, mut guest) = (time::Instant::now(), SystemGuest::new());
     let id = guest.add(socket);
     loop {
         let now = Instant::from_elapsed(start.elapsed());
@@ -53,17 +50,17 @@ pub(crate) fn drive(socket: Socket, mut application: impl FnMut(&mut Socket, Ins
 }
 
 /// Does the work of the network in one tick. A game with few streams needs no poller: each of them is tried.
-fn tick(guest: &mut Streams, now: Instant) {
+fn tick(guest: &mut SystemGuest, now: Instant) {
     guest.all_ready();
     for _ in 0..STEPS {
         match guest.poll(now) {
-            Output::Listen(key, endpoint) => guest.listening(key, tcp::listen(&endpoint)),
+            Output::Listen(key, endpoint) => guest.listening(key, listen(&endpoint, &guest.transport(key))),
             Output::Accept(key, listener) => {
-                let accepted = tcp::accept(listener);
+                let accepted = listener.accept();
                 guest.accepted(key, accepted);
             }
-            Output::Resolve(key, endpoint) => guest.resolved(key, tcp::addresses(&endpoint)),
-            Output::Dial(key, target) => guest.dialled(key, tcp::connect(&target)),
+            Output::Resolve(key, endpoint) => guest.resolved(key, resolve(&endpoint)),
+            Output::Dial(key, target) => guest.dialled(key, dial(&target, &guest.transport(key))),
             Output::Wait(Some(deadline)) if deadline.at <= now => {} // work is left, which fits into this tick
             Output::Wait(_) => break,
             _ => {} // the streams are not watched

@@ -2,15 +2,14 @@
 //! the keys of the guest are the user data of the operations. `sansmq-ring` contains the `unsafe` code for the kernel.
 
 use rustix::net;
+use sansmq::os::{guest::resolve, tcp};
+use sansmq::proto::address::TransportConfig;
 use sansmq::proto::guest::{Guest, Key, Output, Target};
 use sansmq::proto::{BufferStream, Instant, Socket, SystemEntropy};
 use sansmq::{Endpoint, NetworkError, Options, kind::Router};
 use sansmq_ring::{Done, Ring};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::{error::Error, io, rc::Rc, time};
-
-#[expect(dead_code, reason = "the ring accepts and connects")]
-mod tcp;
 
 type Outcome<T = ()> = Result<T, Box<dyn Error>>;
 /// The operations share the descriptors, because they must stay open until an operation is complete.
@@ -43,9 +42,9 @@ pub(crate) fn drive(socket: Socket, mut application: impl FnMut(&mut Socket, Ins
             return Ok(socket); // it is closed
         }
         match guest.poll(now) {
-            Output::Listen(key, endpoint) => guest.listening(key, listen(&endpoint)),
+            Output::Listen(key, endpoint) => guest.listening(key, listen(&endpoint, &guest.transport(key))),
             Output::Accept(key, listener) => ring.accept(key.to_u64(), listener)?,
-            Output::Resolve(key, endpoint) => guest.resolved(key, tcp::addresses(&endpoint)),
+            Output::Resolve(key, endpoint) => guest.resolved(key, resolve(&endpoint)),
             Output::Dial(key, target) => guest.dialled(key, connect(&mut ring, key, &target)),
             Output::Turned(key, stream) => {
                 ring.send(key.to_u64(), &stream.handle, stream.output())?;
@@ -76,9 +75,11 @@ fn complete(guest: &mut Streams, done: Vec<(u64, Done)>) {
     }
 }
 
-fn listen(endpoint: &Endpoint) -> Result<(Rc<TcpListener>, Endpoint), NetworkError> {
-    let (listener, bound) = tcp::listen(endpoint)?;
+fn listen(endpoint: &Endpoint, transport: &TransportConfig) -> Result<(Rc<TcpListener>, Endpoint), NetworkError> {
+    let address = resolve(endpoint)?.next().ok_or(NetworkError::UnknownHost)?;
+    let listener = tcp::listen(address, transport)?;
     listener.set_nonblocking(false)?; // otherwise the ring would not wait for a connection
+    let bound = listener.local_addr()?.into(); // has the actual port if a wildcard was requested
     Ok((listener.into(), bound))
 }
 

@@ -4,18 +4,14 @@
 use glib::ControlFlow::{Break, Continue};
 use glib::source::{timeout_source_new as timeout, unix_fd_source_new as descriptor};
 use glib::{IOCondition, MainContext, Priority, Source};
-use sansmq::proto::guest::{Guest, Key, Output};
-use sansmq::proto::{Instant, Interest, IoStream, Socket, SystemEntropy};
+use sansmq::os::guest::{SystemGuest, dial, listen, resolve};
+use sansmq::proto::guest::{Key, Output};
+use sansmq::proto::{Instant, Interest, Socket, SystemEntropy};
 use sansmq::{Options, kind::Router};
-use std::net::{TcpListener, TcpStream};
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::{collections::BTreeMap, error::Error, sync::mpsc, time};
 
-#[path = "../embedding/tcp.rs"]
-mod tcp;
-
 type Outcome<T = ()> = Result<T, Box<dyn Error>>;
-type Streams = Guest<IoStream<TcpStream>, TcpListener>;
 
 /// The timers of glib count whole milliseconds.
 const ROUND_UP: time::Duration = time::Duration::from_nanos(999_999);
@@ -38,7 +34,7 @@ fn main() -> Outcome {
 
 /// Drives a socket until it is closed, and returns it. Calls `application` before each step.
 pub(crate) fn drive(socket: Socket, mut application: impl FnMut(&mut Socket, Instant) -> Outcome) -> Outcome<Socket> {
-    let (start, context, mut guest) = (time::Instant::now(), MainContext::ref_thread_default(), Streams::new());
+    let (start, context, mut guest) = (time::Instant::now(), MainContext::ref_thread_default(), SystemGuest::new());
     let ((sender, ready), mut table) = (mpsc::channel(), BTreeMap::new());
     let id = guest.add(socket);
     loop {
@@ -48,13 +44,13 @@ pub(crate) fn drive(socket: Socket, mut application: impl FnMut(&mut Socket, Ins
             return Ok(socket); // it is closed
         }
         match guest.poll(now) {
-            Output::Listen(key, endpoint) => guest.listening(key, tcp::listen(&endpoint)),
+            Output::Listen(key, endpoint) => guest.listening(key, listen(&endpoint, &guest.transport(key))),
             Output::Accept(key, listener) => {
-                let accepted = tcp::accept(listener);
+                let accepted = listener.accept();
                 guest.accepted(key, accepted);
             }
-            Output::Resolve(key, endpoint) => guest.resolved(key, tcp::addresses(&endpoint)),
-            Output::Dial(key, target) => guest.dialled(key, tcp::connect(&target)),
+            Output::Resolve(key, endpoint) => guest.resolved(key, resolve(&endpoint)),
+            Output::Dial(key, target) => guest.dialled(key, dial(&target, &guest.transport(key))),
             Output::Register(key, stream, interest) | Output::Interest(key, stream, interest) => {
                 table.remove(&key).iter().for_each(Source::destroy);
                 let source = watch(key, stream.descriptor(), interest, sender.clone());

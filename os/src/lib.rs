@@ -1,14 +1,15 @@
-//! Operating system calls that the runtimes of sansmq share: TCP sockets with their options ([`tcp`]), Unix domain sockets
+//! Operating system calls that the runtimes of sansmq share, and those of a hand-written event loop ([`guest`]): TCP sockets with their options ([`tcp`]), Unix domain sockets
 //! ([`ipc`]), the credentials of a peer process ([`credentials`]), the conversion of errors ([`error`]), and, with the feature
 //! `curve`, certificate files (`keys`).
 //!
-//! No call blocks, except those of `keys`. The crate is independent of runtimes and event loops, and returns non-blocking types of
+//! No call blocks, except those of `keys` and name lookups of `guest`. The crate is independent of runtimes and event loops, and returns non-blocking types of
 //! `std`. On systems without Unix domain sockets, runtimes return [`NetworkError::Unsupported`] for `ipc` endpoints.
 
 // Shows on the page of each item the feature that it needs. docs.rs sets the flag.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-#[cfg(all(unix, feature = "runtime"))]
+pub mod guest;
+#[cfg(unix)]
 mod interface;
 #[cfg(unix)]
 pub mod ipc;
@@ -17,12 +18,14 @@ pub mod keys;
 mod lookup;
 #[cfg(feature = "runtime")]
 mod net;
+mod open;
 mod std_listener;
 pub mod tcp;
 
 pub use lookup::{MAX_LOOKUPS, lookup_addresses};
 #[cfg(feature = "runtime")]
-pub use net::{BindListener, OpenListener, StdStream, dial, listen};
+pub use net::{BindListener, dial, listen};
+pub use open::{OpenListener, StdStream};
 pub use std_listener::StdListener;
 
 use sansmq_proto::NetworkError;

@@ -1,64 +1,16 @@
 //! Common code of the mio, tokio and smol runtimes: opening listeners, connecting, and [`BindListener`].
 
-use crate::{StdListener, lookup_addresses, tcp};
+use crate::{OpenListener, StdListener, StdStream, lookup_addresses, tcp};
 #[cfg(unix)]
 use crate::{error, ipc};
 use core::future::Future;
-use core::net::SocketAddr;
-#[cfg(unix)]
-use sansmq_proto::address::Host;
 use sansmq_proto::address::TransportConfig;
 use sansmq_proto::kind::Kind;
 use sansmq_proto::socket::BindError;
 use sansmq_proto::{Endpoint, NetworkError};
 use sansmq_runtime::{BoundListener, DialTimer, Handle, race};
-use std::net::TcpStream;
-#[cfg(unix)]
-use std::os::unix::net::UnixStream;
-
-/// Bound, non-blocking listener, before a runtime registers the listener with its event loop.
-#[derive(Debug)]
-pub struct OpenListener {
-    /// Listener of the standard library, already bound and in non-blocking mode.
-    pub listener: StdListener,
-    /// Endpoint to which the listener is bound. If the requested endpoint was a wildcard, this endpoint has the port or
-    /// path that was chosen.
-    pub bound: Endpoint,
-    /// Ownership of the file of a Unix domain socket; `None` for TCP. Dropping the claim removes the file, and must
-    /// happen while the listener is still open, as [`ipc::Claim`] explains.
-    #[cfg(unix)]
-    pub claim: Option<ipc::Claim>,
-}
-
-/// Non-blocking stream of the standard library, connected or still connecting.
-#[derive(Debug)]
-pub enum StdStream {
-    /// TCP stream, possibly still connecting. The attempt to connect has ended when the stream becomes writable. Then
-    /// `take_error` returns the error of a failed attempt.
-    Tcp(TcpStream),
-    /// Unix domain socket stream, already connected.
-    #[cfg(unix)]
-    Unix(UnixStream),
-}
 
 impl OpenListener {
-    fn tcp(address: SocketAddr, transport: &TransportConfig) -> Result<Self, NetworkError> {
-        let listener = tcp::listen(address, transport)?;
-        let bound = listener.local_addr()?.into();
-        Ok(Self {
-            listener: StdListener::Tcp(listener),
-            bound,
-            #[cfg(unix)]
-            claim: None,
-        })
-    }
-
-    #[cfg(unix)]
-    fn ipc(name: &sansmq_proto::address::IpcName, transport: &TransportConfig) -> Result<Self, NetworkError> {
-        let (listener, bound, claim) = ipc::bind(name, transport)?;
-        Ok(Self { listener: StdListener::Unix(listener), bound: Endpoint::Ipc(bound), claim: Some(claim) })
-    }
-
     /// Takes over a listener that the application has opened. For an `ipc` endpoint, closing the returned listener does
     /// not remove the socket file.
     ///
@@ -92,30 +44,9 @@ impl OpenListener {
 /// # Errors
 /// The error of the last address, if listening failed at every address of the host name.
 pub async fn listen(endpoint: &Endpoint, transport: &TransportConfig) -> Result<OpenListener, NetworkError> {
-    #[cfg(unix)]
-    if let Endpoint::Ipc(name) = endpoint {
-        return OpenListener::ipc(name, transport);
-    }
-    let mut failure = NetworkError::UnknownHost;
-    let mut addresses = interface_addresses(endpoint);
-    if addresses.is_empty() {
-        addresses = lookup_addresses(endpoint).await?;
-    }
-    for address in addresses {
-        match OpenListener::tcp(address, transport) {
-            Ok(open) => return Ok(open),
-            Err(error) => failure = error,
-        }
-    }
-    Err(failure)
-}
-
-/// Returns the addresses of the network interface that `endpoint` names; empty if there is no such interface.
-fn interface_addresses(endpoint: &Endpoint) -> Vec<SocketAddr> {
-    match endpoint {
-        #[cfg(unix)]
-        Endpoint::Tcp { host: Host::Name(name), port, .. } => crate::interface::addresses(name, *port),
-        _ => Vec::new(),
+    match OpenListener::without_lookup(endpoint, transport) {
+        Some(outcome) => outcome,
+        None => OpenListener::at_first(lookup_addresses(endpoint).await?, transport),
     }
 }
 

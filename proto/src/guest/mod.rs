@@ -11,7 +11,7 @@ pub use deadline::{Cause, Deadline};
 pub use output::{Output, Source, Target};
 pub use slots::Key;
 
-use crate::address::{Endpoint, NetworkError};
+use crate::address::{Endpoint, NetworkError, TransportConfig};
 use crate::session::{Interest, SessionBuffers, Stream, StreamError};
 use crate::socket::{ListenerId, Port, Socket};
 use crate::time::{Deadlines, Instant};
@@ -23,7 +23,7 @@ use core::fmt;
 use core::net::SocketAddr;
 use core::sync::atomic::{AtomicBool, Ordering};
 use core::task::Waker;
-use link::Link;
+use link::{Link, Owner};
 use output::Queued;
 use slots::Slots;
 
@@ -284,6 +284,18 @@ impl<S: Stream, L> Guest<S, L> {
         for key in watched {
             self.ready(key);
         }
+    }
+
+    /// Returns the options of the operating system's sockets for the request or the stream with this key: those of its socket. If
+    /// the request has ended, returns the defaults, because its answer has no effect.
+    pub fn transport(&self, key: Key) -> TransportConfig {
+        let socket = match self.slots.get(key) {
+            Some(Slot::Listener(listener)) => listener.port.members().next().map(|&(socket, _)| socket),
+            Some(Slot::Link(Link { owner: Owner::Pipe(socket, _), .. })) => Some(*socket),
+            Some(Slot::Link(_)) | None => None,
+        };
+        let member = socket.and_then(|socket| self.sockets.get(&socket));
+        member.map_or_else(TransportConfig::new, |member| member.socket.transport().clone())
     }
 
     /// Answers [`Output::Listen`]: the listener and the endpoint at which it listens, with the port that the operating system
