@@ -1,6 +1,9 @@
 //! A simulated network for tests (feature `testing`): many sockets in one thread, a virtual clock, and connections that
 //! split, delay and block bytes, and that break. A seed determines all random values.
 //!
+//! A test drives sockets itself, as below, or adds programs ([`Application`]) that run on nodes of the network, each with
+//! sockets and timers of its own.
+//!
 //! ```
 //! use sansmq::proto::{Options, kind, testing::Net};
 //!
@@ -15,19 +18,22 @@
 //! ```
 
 mod conditions;
+mod faults;
+mod node;
 mod run;
 mod tcp;
 mod trace;
 mod wire;
 
 pub use conditions::{Chunks, Conditions};
+pub use node::{Application, NodeContext, NodeId, SocketId};
 pub use tcp::{LinkLimits, Side, Tcp, WriteLimits};
 
 use crate::address::Endpoint;
 use crate::cost::Tally;
 use crate::entropy::SeededEntropy;
 use crate::kind::Kind;
-use crate::session::{Session, SessionBuffers};
+use crate::session::SessionBuffers;
 use crate::socket::{ListenerId, Options, PipeId, Socket};
 use crate::time::{Deadlines, Instant, earliest};
 use alloc::collections::{BTreeMap, BTreeSet};
@@ -35,43 +41,50 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::ops::{Index, IndexMut, RangeInclusive};
 use core::time::Duration;
+use node::{Node, SocketState};
 use trace::Trace;
 use wire::{Wire, WireId};
 
-/// Simulated network of sockets.
+/// Simulated network of nodes. A node is a machine with one socket that the test drives ([`socket`](Self::socket)), or
+/// with an application that has any number of sockets ([`node`](Self::node)). Faults affect a node as a whole.
 ///
-/// `net[id]` is the socket with the [`NodeId`] `id`. After calls to sockets, a test calls [`settle`](Self::settle) to
-/// transfer all messages, or [`advance`](Self::advance) to let time pass. The computing time depends on the number of
-/// active sockets, not on the number of all sockets.
+/// `net[id]` is the socket with the [`SocketId`] `id`, or the first socket of the node with the [`NodeId`] `id`. After calls to
+/// sockets, a test calls [`settle`](Self::settle) to transfer all messages, or [`advance`](Self::advance) to let time
+/// pass. The computing time depends on the number of active sockets, not on the number of all sockets.
 #[derive(Debug)]
 pub struct Net {
     now: Instant,
     seed: u64,
     dice: SeededEntropy,
     nodes: Vec<Node>,
-    listeners: BTreeMap<(NodeId, ListenerId), Endpoint>,
+    /// Open listeners. Those of a crashed node are kept until it starts, because dials to them get no reply.
+    listeners: BTreeMap<(SocketId, ListenerId), Endpoint>,
     wires: BTreeMap<WireId, Wire>,
     next_wire: WireId,
-    /// Pairs of sockets that [`partition`](Self::partition) has separated, so that they cannot reach each other.
+    /// Pairs of nodes that [`partition`](Self::partition) has separated, so that they cannot reach each other.
     /// Contains each pair in both orders.
     parted: BTreeSet<(NodeId, NodeId)>,
     /// Sockets that may have new actions or a new timeout, because they were used since [`act`](Self::act) last
     /// processed their actions and timeouts.
-    touched: BTreeSet<NodeId>,
-    /// Sessions for which [`Session::turn`] must be called at the current time. An entry is the socket, and the pipe of
-    /// the connection that the session runs.
-    due: BTreeSet<(NodeId, PipeId)>,
+    touched: BTreeSet<SocketId>,
+    /// Sessions for which [`Session::turn`](crate::Session::turn) must be called at the current time. An entry is the
+    /// socket, and the pipe of the connection that the session runs.
+    due: BTreeSet<(SocketId, PipeId)>,
+    /// Nodes with an application that must have a turn at the current time.
+    awake: BTreeSet<NodeId>,
     /// Time of the next timeout of each socket and session. The key of a socket has no pipe; the key of a session has
     /// the pipe of its connection.
-    timers: Deadlines<(NodeId, Option<PipeId>)>,
+    timers: Deadlines<(SocketId, Option<PipeId>)>,
+    /// Time at which the earliest timer of each application expires.
+    alarms: Deadlines<NodeId>,
     /// Time of the next arrival of bytes in each direction of a connection. The key is the connection and the sending
     /// side.
     arrivals: Deadlines<(WireId, Side)>,
     conditions: Conditions,
     buffers: SessionBuffers,
-    /// Number of calls of [`Session::turn`] so far.
+    /// Number of calls of [`Session::turn`](crate::Session::turn) so far.
     turns: u64,
-    /// Number of calls of [`Session::turn`] after which the counted memory of the sockets is checked again.
+    /// Number of calls of [`Session::turn`](crate::Session::turn) after which the counted memory of the sockets is checked again.
     #[cfg(feature = "meter")]
     next_check: u64,
     trace: Trace,
@@ -81,34 +94,6 @@ pub struct Net {
 
 /// Size in bytes of the read buffer that all sessions share.
 const READ_SIZE: usize = 4096;
-
-/// Identifier of a socket in a [`Net`].
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct NodeId(usize);
-
-impl fmt::Debug for NodeId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "node {}", self.0)
-    }
-}
-
-#[derive(Debug)]
-struct Node {
-    socket: Socket,
-    ends: BTreeMap<PipeId, End>,
-    frozen: bool,
-    suspended: bool,
-}
-
-/// One end of a simulated connection (a [`Wire`]), with the session of the socket at this end.
-#[derive(Debug)]
-struct End {
-    session: Session,
-    wire: WireId,
-    side: Side,
-    /// True if the ZMTP handshake of this connection is complete.
-    ready: bool,
-}
 
 impl Net {
     /// Creates a network without sockets. `seed` determines all random values.
@@ -124,7 +109,9 @@ impl Net {
             parted: BTreeSet::new(),
             touched: BTreeSet::new(),
             due: BTreeSet::new(),
+            awake: BTreeSet::new(),
             timers: Deadlines::new(),
+            alarms: Deadlines::new(),
             arrivals: Deadlines::new(),
             conditions: Conditions::default(),
             buffers: SessionBuffers::with_read_size(READ_SIZE),
@@ -168,27 +155,33 @@ impl Net {
         self
     }
 
-    /// Adds a socket to the network, and enables the socket events that `poll_event` returns.
-    pub fn socket<T: Kind>(&mut self, options: Options<T>) -> NodeId {
-        let node = self.node(options);
-        self.nodes.push(node);
-        NodeId(self.nodes.len() - 1)
+    /// Sets the number of lines that [`trace`](Self::trace) returns at most. Default: the most recent 300.
+    #[must_use]
+    pub fn trace_limit(mut self, lines: usize) -> Self {
+        self.trace = Trace::with_limit(lines);
+        self
     }
 
-    fn node<T: Kind>(&mut self, options: Options<T>) -> Node {
+    /// Adds a node with one socket, which the test drives, and enables the socket events that `poll_event` returns.
+    pub fn socket<T: Kind>(&mut self, options: Options<T>) -> NodeId {
+        let socket = self.new_socket(options);
+        self.add_node(Node::with_socket(socket))
+    }
+
+    fn new_socket<T: Kind>(&mut self, options: Options<T>) -> SocketState {
         let entropy = SeededEntropy::new(self.dice.next_u64());
         let mut socket = Socket::new(options, entropy);
         socket.monitor(true);
-        Node { socket, ends: BTreeMap::new(), frozen: false, suspended: false }
+        SocketState { socket, ends: BTreeMap::new() }
     }
 
     /// Binds a socket to an endpoint. Any host name is possible, because the network resolves no names.
     ///
     /// # Panics
     /// If `endpoint` is invalid.
-    pub fn bind(&mut self, node: NodeId, endpoint: &str) {
+    pub fn bind(&mut self, socket: impl Into<SocketId>, endpoint: &str) {
         let endpoint = endpoint.parse().expect("the endpoint must be valid");
-        self[node].bind(endpoint);
+        self[socket.into()].bind(endpoint);
         self.act();
     }
 
@@ -196,10 +189,10 @@ impl Net {
     ///
     /// # Panics
     /// If `endpoint` is invalid, or the socket returns an error.
-    pub fn connect(&mut self, node: NodeId, endpoint: &str) -> PipeId {
+    pub fn connect(&mut self, socket: impl Into<SocketId>, endpoint: &str) -> PipeId {
         let now = self.now;
         let endpoint = endpoint.parse().expect("the endpoint must be valid");
-        self[node].connect(endpoint, now).expect("the socket must be able to connect")
+        self[socket.into()].connect(endpoint, now).expect("the socket must be able to connect")
     }
 
     /// Returns the current virtual time, which begins at [`Instant::ORIGIN`].
@@ -207,12 +200,12 @@ impl Net {
         self.now
     }
 
-    /// Returns the number of open connections of a socket, those in the handshake included.
+    /// Returns the number of open connections of all sockets of a node, those in the handshake included.
     pub fn connections(&self, node: NodeId) -> usize {
-        self.nodes[node.0].ends.len()
+        self.nodes[node.index()].sockets.iter().map(|socket| socket.ends.len()).sum()
     }
 
-    /// Returns the number of calls of [`Session::turn`] so far, for all connections together. A test that limits this
+    /// Returns the number of calls of [`Session::turn`](crate::Session::turn) so far, for all connections together. A test that limits this
     /// number finds a connection that is handled again and again without progress.
     pub const fn turns(&self) -> u64 {
         self.turns
@@ -223,7 +216,11 @@ impl Net {
     /// counting allocator.
     pub fn held_bytes(&mut self) -> u64 {
         self.buffers = SessionBuffers::with_read_size(READ_SIZE);
-        self.nodes.iter().map(|node| node.socket.stats().held.total()).sum()
+        self.sockets().map(|socket| socket.stats().held.total()).sum()
+    }
+
+    fn sockets(&self) -> impl Iterator<Item = &Socket> {
+        self.nodes.iter().flat_map(|node| &node.sockets).map(|state| &state.socket)
     }
 
     /// Returns the memory that the bytes in transit hold, in bytes.
@@ -232,13 +229,14 @@ impl Net {
     }
 
     /// Returns the most recent events of the network, one line each, with their time. Events are opened and closed
-    /// listeners, dials, the beginning and the end of connections, and faults. A test should print them when it fails.
+    /// listeners, dials, the beginning and the end of connections, faults, and the notes of applications. A test should
+    /// print them when it fails. The same seed and the same calls give the same lines.
     pub fn trace(&self) -> impl Iterator<Item = &str> {
         self.trace.lines()
     }
 
     /// Runs the network until no bytes are in flight and no socket has work left. Advances the virtual time to each
-    /// arrival of bytes, but does not wait for timers.
+    /// arrival of bytes, but does not wait for timers of sockets and applications.
     ///
     /// # Panics
     /// If the network never becomes idle. The message contains the seed.
@@ -259,7 +257,7 @@ impl Net {
         let end = self.now + duration;
         loop {
             self.run_until_idle();
-            let next = earliest([self.arrivals.next(), self.timers.next()]).filter(|&at| at <= end);
+            let next = earliest([self.arrivals.next(), self.timers.next(), self.alarms.next()]).filter(|&at| at <= end);
             match next {
                 Some(at) => self.now = self.now.max(at),
                 None => break,
@@ -268,102 +266,27 @@ impl Net {
         self.now = end;
     }
 
-    /// Resets every connection of the socket `node`. Both sides get the error at once.
-    pub fn reset_connections(&mut self, node: NodeId) {
-        self.note(node, format_args!("is cut"));
-        for wire in self.wires.values_mut().filter(|wire| wire.leads_to(node)) {
-            for side in Side::BOTH {
-                wire.tcp.cut(side);
-            }
-        }
-        self.wake_wires(|wire| wire.leads_to(node));
-    }
-
-    /// Isolates a socket from the network without an error: bytes to and from the socket are held back, and connection
-    /// attempts to it time out.
-    pub fn freeze(&mut self, node: NodeId) {
-        self.note(node, format_args!("is frozen"));
-        self.nodes[node.0].frozen = true;
-        self.wake_wires(|wire| wire.leads_to(node));
-    }
-
-    /// Reconnects a frozen socket to the network, and delivers the bytes that were held back.
-    pub fn thaw(&mut self, node: NodeId) {
-        if core::mem::take(&mut self.nodes[node.0].frozen) {
-            self.note(node, format_args!("is thawed"));
-            self.wake_wires(|wire| wire.leads_to(node));
-        }
-    }
-
-    /// Stops the process of a socket, as the signal `SIGSTOP` does: the socket handles no bytes and no timers. Its
-    /// system still stores and acknowledges bytes until the receive buffer is full. Connection attempts to the socket
-    /// time out.
-    pub fn suspend(&mut self, node: NodeId) {
-        self.note(node, format_args!("is suspended"));
-        self.nodes[node.0].suspended = true;
-    }
-
-    /// Continues the process of a suspended socket. All its expired timers are handled, and its bytes are received.
-    pub fn resume(&mut self, node: NodeId) {
-        if core::mem::take(&mut self.nodes[node.0].suspended) {
-            self.note(node, format_args!("is resumed"));
-            self.touched.insert(node);
-            self.wake_wires(|wire| wire.leads_to(node));
-        }
-    }
-
-    /// Partitions the network without an error: between each socket of `some` and each socket of `others`, bytes are
-    /// held back and connection attempts time out.
-    pub fn partition(&mut self, some: &[NodeId], others: &[NodeId]) {
-        self.trace.note(self.now, format_args!("{some:?} and {others:?} cannot reach each other"));
-        for &one in some {
-            self.parted.extend(others.iter().flat_map(|&other| [(one, other), (other, one)]));
-        }
-        self.wake_wires(|_| true);
-    }
-
-    /// Ends all partitions of the network, and delivers the bytes that were held back.
-    pub fn heal_partitions(&mut self) {
-        if !self.parted.is_empty() {
-            self.trace.note(self.now, format_args!("all can reach each other again"));
-            self.parted.clear();
-            self.wake_wires(|_| true);
-        }
-    }
-
-    /// Ends the socket `node` as a crash would, and gives its identifier to a new socket with these options. The
-    /// connections between the old socket and its peers are reset. A peer that a partition separates from the socket
-    /// detects the reset only when the partition ends.
-    pub fn restart<T: Kind>(&mut self, node: NodeId, options: Options<T>) {
-        self.note(node, format_args!("is restarted"));
-        let new = self.node(options);
-        let old = core::mem::replace(&mut self.nodes[node.0], new);
-        self.listeners.retain(|(listening, _), _| *listening != node);
-        for (pipe, end) in old.ends {
-            self.wires.get_mut(&end.wire).expect("a wire exists as long as its ends").tcp.cut(end.side);
-            self.leave(node, pipe, &end);
-        }
-        self.wake_wires(|wire| wire.leads_to(node));
-        self.touched.insert(node);
-    }
-
-    fn note(&mut self, node: NodeId, what: fmt::Arguments<'_>) {
-        let kind = self.nodes[node.0].socket.socket_type();
-        self.trace.note(self.now, format_args!("{node:?}, a {kind}, {what}"));
+    fn note(&mut self, id: SocketId, what: fmt::Arguments<'_>) {
+        let kind = self.nodes[id.node().index()].sockets[id.index()].socket.socket_type();
+        self.trace.note(self.now, format_args!("{id:?}, a {kind}, {what}"));
     }
 }
 
-impl Index<NodeId> for Net {
+impl<I: Into<SocketId>> Index<I> for Net {
     type Output = Socket;
 
-    fn index(&self, node: NodeId) -> &Socket {
-        &self.nodes[node.0].socket
+    fn index(&self, id: I) -> &Socket {
+        let id = id.into();
+        let state = self.nodes[id.node().index()].sockets.get(id.index());
+        &state.unwrap_or_else(|| panic!("{id:?} does not exist, or its node has crashed")).socket
     }
 }
 
-impl IndexMut<NodeId> for Net {
-    fn index_mut(&mut self, node: NodeId) -> &mut Socket {
-        self.touched.insert(node);
-        &mut self.nodes[node.0].socket
+impl<I: Into<SocketId>> IndexMut<I> for Net {
+    fn index_mut(&mut self, id: I) -> &mut Socket {
+        let id = id.into();
+        self.touch(id);
+        let state = self.nodes[id.node().index()].sockets.get_mut(id.index());
+        &mut state.unwrap_or_else(|| panic!("{id:?} does not exist, or its node has crashed")).socket
     }
 }

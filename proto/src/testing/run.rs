@@ -2,12 +2,13 @@
 //! that were used since they were last handled, and the sockets with a timeout, a connection or arriving bytes that are
 //! due.
 
+use super::node::{End, SocketState};
 use super::wire::{Wire, WireEnd, WireId};
-use super::{End, Net, Node, NodeId, Side};
+use super::{Net, Side, SocketId};
 use crate::address::{Endpoint, Host, NetworkError};
 use crate::connection::{ConnectionError, Link};
 use crate::session::{Session, Turn};
-use crate::socket::{Action, PipeId};
+use crate::socket::{Action, PipeId, Socket};
 use crate::time::earliest;
 use alloc::format;
 use alloc::vec::Vec;
@@ -33,7 +34,7 @@ impl Net {
     #[cfg(feature = "meter")]
     fn check_held(&mut self) {
         if self.turns >= self.next_check {
-            let visited = self.nodes.iter().map(|node| 1 + node.socket.assert_held()).sum::<usize>();
+            let visited = self.sockets().map(|socket| 1 + socket.assert_held()).sum::<usize>();
             self.next_check = self.turns + visited as u64;
         }
     }
@@ -41,17 +42,20 @@ impl Net {
     /// Runs one round of the work that is due at the current time. Returns false if no work was due.
     fn step(&mut self) -> bool {
         let mut busy = self.act();
-        while let Some((node, pipe)) = self.timers.pop_due(self.now) {
-            if self.nodes[node.0].suspended {
+        while let Some((id, pipe)) = self.timers.pop_due(self.now) {
+            if self.nodes[id.node().index()].suspended {
                 continue;
             }
             if let Some(pipe) = pipe {
-                self.due.insert((node, pipe));
+                self.due.insert((id, pipe));
             } else {
-                self.nodes[node.0].socket.handle_timeout(self.now);
-                self.touched.insert(node);
+                let now = self.now;
+                self[id].handle_timeout(now);
                 busy = true;
             }
+        }
+        while let Some(node) = self.alarms.pop_due(self.now) {
+            self.awake.insert(node);
         }
         while let Some((id, side)) = self.arrivals.pop_due(self.now) {
             let Some(wire) = self.wires.get_mut(&id) else { continue };
@@ -63,100 +67,109 @@ impl Net {
             self.arm(id);
             busy = true;
         }
-        for (node, pipe) in core::mem::take(&mut self.due) {
-            if !self.nodes[node.0].suspended {
-                self.turn(node, pipe);
+        for (id, pipe) in core::mem::take(&mut self.due) {
+            if !self.nodes[id.node().index()].suspended {
+                self.turn(id, pipe);
                 busy = true;
             }
         }
-        busy
+        // Before the applications, which otherwise had a second turn for `Readable`.
+        busy |= self.act();
+        self.run_applications() || busy
     }
 
     /// Executes the pending actions of the sockets, such as dials, and updates the sockets' timeouts. Returns false if
     /// there were no actions.
     pub(super) fn act(&mut self) -> bool {
         let mut busy = false;
-        while let Some(node) = self.touched.pop_first() {
-            while let Some(action) = self.nodes[node.0].socket.poll_action() {
+        while let Some(id) = self.touched.pop_first() {
+            while let Some(action) = self.socket_mut(id).and_then(Socket::poll_action) {
                 busy = true;
-                self.execute(node, action);
+                self.execute(id, action);
             }
-            let timeout = self.nodes[node.0].socket.poll_timeout();
-            self.timers.set_or_clear((node, None), timeout);
+            let timeout = self.socket_mut(id).and_then(|socket| socket.poll_timeout());
+            self.timers.set_or_clear((id, None), timeout);
         }
         busy
     }
 
-    fn execute(&mut self, node: NodeId, action: Action) {
+    /// Returns a socket; `None` if its node has crashed since the socket was used.
+    fn socket_mut(&mut self, id: SocketId) -> Option<&mut Socket> {
+        self.nodes[id.node().index()].sockets.get_mut(id.index()).map(|state| &mut state.socket)
+    }
+
+    fn execute(&mut self, socket: SocketId, action: Action) {
         match action {
             Action::Listen(id, endpoint) => {
-                self.note(node, format_args!("listens at {endpoint}"));
-                self.listeners.insert((node, id), endpoint.clone());
-                self.nodes[node.0].socket.listening(id, endpoint);
+                self.note(socket, format_args!("listens at {endpoint}"));
+                self.listeners.insert((socket, id), endpoint.clone());
+                self[socket].listening(id, endpoint);
             }
             Action::CloseListener(id) => {
-                if let Some(endpoint) = self.listeners.remove(&(node, id)) {
-                    self.note(node, format_args!("no longer listens at {endpoint}"));
+                if let Some(endpoint) = self.listeners.remove(&(socket, id)) {
+                    self.note(socket, format_args!("no longer listens at {endpoint}"));
                 }
             }
-            Action::Dial(pipe, endpoint) => self.dial(node, pipe, &endpoint),
+            Action::Dial(pipe, endpoint) => self.dial(socket, pipe, &endpoint),
             Action::Service(pipe) => {
-                self.due.insert((node, pipe));
+                self.due.insert((socket, pipe));
             }
-            Action::Accept(_) | Action::CancelDial(_) | Action::Readable | Action::Writable => {}
+            Action::Readable | Action::Writable => self.touch(socket),
+            Action::Accept(_) | Action::CancelDial(_) => {}
         }
     }
 
-    fn dial(&mut self, from: NodeId, pipe: PipeId, to: &Endpoint) {
+    fn dial(&mut self, from: SocketId, pipe: PipeId, to: &Endpoint) {
         let Some(&(server, id)) = self.listeners.iter().find(|(_, at)| serves(at, to)).map(|(listener, _)| listener)
         else {
             self.refuse(from, pipe, to);
             return;
         };
-        if !self.reach_each_other(from, server) || self.nodes[server.0].suspended {
+        let (node, peer) = (from.node(), server.node());
+        if !self.reach_each_other(node, peer) || self.nodes[peer.index()].suspended {
             self.note(from, format_args!("dials {to} and gets no reply"));
             return;
         }
         let name =
-            Endpoint::Tcp { host: Host::Name(format!("node-{}", from.0)), port: 1, source: None, resource: None };
+            Endpoint::Tcp { host: Host::Name(format!("node-{}", node.index())), port: 1, source: None, resource: None };
         // The listener may be closed, with its action still queued; or a limit of peers is reached.
-        let Some((accepted, connection)) = self.nodes[server.0].socket.accepted(id, name, self.now) else {
+        let now = self.now;
+        let Some((accepted, connection)) = self[server].accepted(id, name, now) else {
             self.refuse(from, pipe, to);
             return;
         };
-        self.touched.extend([from, server]);
-        let Some(dialled) = self.nodes[from.0].socket.connected(pipe, self.now) else {
-            self.nodes[server.0].socket.disconnected(accepted, connection, &ConnectionError::PeerClosed, self.now);
+        let Some(dialled) = self[from].connected(pipe, now) else {
+            self[server].disconnected(accepted, connection, &ConnectionError::PeerClosed, now);
             return;
         };
         self.note(from, format_args!("dials {to} for {pipe:?} and is accepted as {accepted:?} of {server:?}"));
         let ends = [(from, pipe), (server, accepted)];
         let wire = self.next_wire.next();
         self.wires.insert(wire, Wire::between(ends, self.conditions.link));
-        for ((node, pipe), (side, connection)) in
+        for ((id, pipe), (side, connection)) in
             ends.into_iter().zip([(Side::Client, dialled), (Side::Server, connection)])
         {
             let end = End { session: Session::new(connection), wire, side, ready: false };
-            self.nodes[node.0].ends.insert(pipe, end);
-            self.due.insert((node, pipe));
+            self.nodes[id.node().index()].sockets[id.index()].ends.insert(pipe, end);
+            self.due.insert((id, pipe));
         }
     }
 
-    fn refuse(&mut self, from: NodeId, pipe: PipeId, to: &Endpoint) {
+    fn refuse(&mut self, from: SocketId, pipe: PipeId, to: &Endpoint) {
         self.note(from, format_args!("dials {to} and is refused"));
-        self.nodes[from.0].socket.dial_failed(pipe, NetworkError::Refused, self.now);
-        self.touched.insert(from);
+        let now = self.now;
+        self[from].dial_failed(pipe, NetworkError::Refused, now);
     }
 
-    /// Calls [`Session::turn`] for the session of the pipe `pipe` of the socket `node`. If the call fails, ends the
+    /// Calls [`Session::turn`] for the session of the pipe `pipe` of the socket `socket`. If the call fails, ends the
     /// connection.
-    fn turn(&mut self, node: NodeId, pipe: PipeId) {
-        let Some(end) = self.nodes[node.0].ends.get(&pipe) else { return };
+    fn turn(&mut self, socket_id: SocketId, pipe: PipeId) {
+        let node = &mut self.nodes[socket_id.node().index()];
+        let Some(SocketState { socket, ends }) = node.sockets.get_mut(socket_id.index()) else { return };
+        let Some(end) = ends.get_mut(&pipe) else { return };
         self.turns += 1;
         let (id, side, was_ready) = (end.wire, end.side, end.ready);
         let other = self.wires[&id].end(side.other());
-        let Node { socket, ends, .. } = &mut self.nodes[node.0];
-        let end = ends.get_mut(&pipe).expect("the end was found above");
         let wire = self.wires.get_mut(&id).expect("a wire exists as long as its ends");
         let Self { dice, conditions, now, .. } = self;
         let now = *now;
@@ -167,38 +180,40 @@ impl Net {
         }
         end.ready = end.session.connection().peer().is_some();
         let (is_ready, timeout) = (end.ready, end.session.poll_timeout());
-        self.touched.insert(node);
+        self.touch(socket_id);
         if is_ready && !was_ready {
-            self.note(node, format_args!("is ready on {pipe:?}"));
+            self.note(socket_id, format_args!("is ready on {pipe:?}"));
         }
         match outcome {
             Ok(turn) => {
                 if matches!(turn, Turn::Again | Turn::Background) {
-                    self.due.insert((node, pipe));
+                    self.due.insert((socket_id, pipe));
                 }
-                self.timers.set_or_clear((node, Some(pipe)), timeout);
+                self.timers.set_or_clear((socket_id, Some(pipe)), timeout);
                 self.arm(id);
             }
-            Err(reason) => self.end(node, pipe, &reason),
+            Err(reason) => self.end(socket_id, pipe, &reason),
         }
     }
 
-    /// Ends the connection of the pipe `pipe` at the socket `node`. The peer's session ends later, when it reads the
-    /// end of the stream.
-    fn end(&mut self, node: NodeId, pipe: PipeId, reason: &ConnectionError) {
-        self.note(node, format_args!("ends {pipe:?}: {reason}"));
-        let end = self.nodes[node.0].ends.remove(&pipe).expect("the end exists until it is removed here");
+    /// Ends the connection of the pipe `pipe` at the socket `id`. The peer's session ends later, when it reads the end
+    /// of the stream.
+    fn end(&mut self, id: SocketId, pipe: PipeId, reason: &ConnectionError) {
+        self.note(id, format_args!("ends {pipe:?}: {reason}"));
+        let ends = &mut self.nodes[id.node().index()].sockets[id.index()].ends;
+        let end = ends.remove(&pipe).expect("the end exists until it is removed here");
         // A real TCP socket that is closed with unread input sends a reset instead of a FIN. ZMTP does not distinguish the two.
         let at = self.now + self.conditions.delay(&mut self.dice);
         self.wires.get_mut(&end.wire).expect("a wire exists as long as its ends").tcp.close_write(end.side, at);
-        self.leave(node, pipe, &end);
-        self.nodes[node.0].socket.disconnected(pipe, end.session.into_connection(), reason, self.now);
+        self.leave(id, pipe, &end);
+        let now = self.now;
+        self[id].disconnected(pipe, end.session.into_connection(), reason, now);
     }
 
-    /// Marks `end`, the end of a simulated connection at the socket `node`, as unused. Removes the connection (a
+    /// Marks `end`, the end of a simulated connection at the socket `id`, as unused. Removes the connection (a
     /// [`Wire`]) if both of its ends are unused.
-    pub(super) fn leave(&mut self, node: NodeId, pipe: PipeId, end: &End) {
-        self.timers.clear((node, Some(pipe)));
+    pub(super) fn leave(&mut self, id: SocketId, pipe: PipeId, end: &End) {
+        self.timers.clear((id, Some(pipe)));
         let wire = self.wires.get_mut(&end.wire).expect("a wire exists as long as its ends");
         wire.in_use[end.side as usize] = false;
         self.due.insert(wire.end(end.side.other()));
@@ -208,14 +223,14 @@ impl Net {
         self.arm(end.wire);
     }
 
-    /// Updates the connections for which `select` returns true. Must be called after sockets were partitioned, frozen
-    /// or restarted, after the end of these faults, and after a reset. Marks each selected connection as partitioned or
+    /// Updates the connections for which `select` returns true. Must be called after nodes were partitioned, frozen,
+    /// crashed or restarted, after the end of these faults, and after a reset. Marks each selected connection as partitioned or
     /// not, and schedules a call of [`Session::turn`] for the sessions at both ends.
     pub(super) fn wake_wires(&mut self, select: impl Fn(&Wire) -> bool) {
         let selected: Vec<_> = self.wires.iter().filter(|(_, wire)| select(wire)).map(|(&id, _)| id).collect();
         for id in selected {
             let ends = self.wires[&id].ends();
-            let is_healed = self.reach_each_other(ends[0].0, ends[1].0);
+            let is_healed = self.reach_each_other(ends[0].0.node(), ends[1].0.node());
             let tcp = &mut self.wires.get_mut(&id).expect("the wire was found above").tcp;
             if is_healed {
                 tcp.heal();
@@ -237,10 +252,6 @@ impl Net {
             let acknowledgement = used(side).and_then(|wire| wire.tcp.next_acknowledgement(side));
             self.arrivals.set_or_clear((id, side), earliest([bytes, acknowledgement]));
         }
-    }
-
-    fn reach_each_other(&self, one: NodeId, other: NodeId) -> bool {
-        !self.nodes[one.0].frozen && !self.nodes[other.0].frozen && !self.parted.contains(&(one, other))
     }
 }
 

@@ -6,22 +6,33 @@ use alloc::format;
 use alloc::string::String;
 use core::fmt;
 
-/// Maximum number of lines in a [`Trace`]. Older lines are dropped.
-const KEPT: usize = 300;
+#[derive(Debug)]
+pub(super) struct Trace {
+    lines: VecDeque<String>,
+    /// Maximum number of lines. Older lines are dropped.
+    limit: usize,
+}
 
-#[derive(Debug, Default)]
-pub(super) struct Trace(VecDeque<String>);
+impl Default for Trace {
+    fn default() -> Self {
+        Self::with_limit(300)
+    }
+}
 
 impl Trace {
+    pub(super) const fn with_limit(limit: usize) -> Self {
+        Self { lines: VecDeque::new(), limit }
+    }
+
     pub(super) fn note(&mut self, now: Instant, what: fmt::Arguments<'_>) {
-        if self.0.len() == KEPT {
-            self.0.pop_front();
-        }
         let seconds = now.since(Instant::ORIGIN).as_secs_f64();
-        self.0.push_back(format!("{seconds:12.6} s: {what}"));
+        self.lines.push_back(format!("{seconds:12.6} s: {what}"));
+        if self.lines.len() > self.limit {
+            self.lines.pop_front();
+        }
     }
 
     pub(super) fn lines(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(String::as_str)
+        self.lines.iter().map(String::as_str)
     }
 }

@@ -1,6 +1,6 @@
 //! [`Wire`]: a simulated connection between two sessions of a [`Net`](super::Net), and the stream of each session.
 
-use super::{Conditions, LinkLimits, NodeId, Side, Tcp, WriteLimits};
+use super::{Conditions, LinkLimits, NodeId, Side, SocketId, Tcp, WriteLimits};
 use crate::connection::Outbox;
 use crate::entropy::SeededEntropy;
 use crate::session::{Stream, StreamError};
@@ -25,7 +25,7 @@ pub(super) struct Wire {
     pub(super) tcp: Tcp,
     /// Socket at each side, and the pipe of this connection in the socket. The socket may have removed the pipe
     /// already.
-    ends: [(NodeId, PipeId); 2],
+    ends: [(SocketId, PipeId); 2],
     /// True for each side that still has a session for this connection.
     pub(super) in_use: [bool; 2],
 }
@@ -43,20 +43,20 @@ pub(super) struct WireEnd<'a> {
 }
 
 impl Wire {
-    pub(super) fn between(ends: [(NodeId, PipeId); 2], limits: LinkLimits) -> Self {
+    pub(super) fn between(ends: [(SocketId, PipeId); 2], limits: LinkLimits) -> Self {
         Self { tcp: Tcp::new(limits), ends, in_use: [true; 2] }
     }
 
-    pub(super) const fn ends(&self) -> [(NodeId, PipeId); 2] {
+    pub(super) const fn ends(&self) -> [(SocketId, PipeId); 2] {
         self.ends
     }
 
-    pub(super) const fn end(&self, side: Side) -> (NodeId, PipeId) {
+    pub(super) const fn end(&self, side: Side) -> (SocketId, PipeId) {
         self.ends[side as usize]
     }
 
     pub(super) fn leads_to(&self, node: NodeId) -> bool {
-        self.ends.iter().any(|end| end.0 == node)
+        self.ends.iter().any(|end| end.0.node() == node)
     }
 }
 

@@ -4,6 +4,7 @@
 #![expect(clippy::similar_names, reason = "`pull` and `push`")]
 
 mod admission;
+mod applications;
 mod brokers;
 mod close;
 mod connect_messages;
