@@ -8,7 +8,7 @@ import pathlib
 import re
 import sys
 
-LIBRARIES = ["proto", "runtime", "os", "runtime-tokio", "runtime-smol", "runtime-mio"]
+LIBRARIES = ["proto", "runtime", "os", "runtime-tokio", "runtime-smol", "runtime-mio", "runtime-turmoil"]
 FUZZED = "proto/"
 # The simulated network and the cost meter are parts of the tests.
 EXCLUDED = re.compile(r"/tests(?:\.rs$|/)|^proto/src/testing/|^proto/src/cost\.rs$")

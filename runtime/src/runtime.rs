@@ -21,7 +21,7 @@ use std::io::{self, IoSlice};
 /// time, and a network.
 ///
 /// An implementation waits and does IO; `sansmq-proto` implements the protocol. Examples are `sansmq-tokio`,
-/// `sansmq-smol` and `sansmq-mio`.
+/// `sansmq-smol` and `sansmq-mio`; `sansmq-turmoil` is one for a simulation.
 pub trait Runtime: Clone + Send + Sync + 'static {
     /// Type of a connected byte stream, such as a TCP connection.
     type Stream: PollStream + 'static;
