@@ -16,6 +16,7 @@ mod shared_ports;
 #[allow(dead_code, unused_imports, unreachable_pub, reason = "the simulated runtime of the tests")]
 #[path = "../../tests/support/sim/mod.rs"]
 mod sim;
+mod simulation;
 mod sockets;
 mod socks;
 mod text;
@@ -33,6 +34,7 @@ pub use publisher::publisher;
 pub use seeds::seeds;
 pub use sessions::sessions;
 pub use shared_ports::shared_ports;
+pub use simulation::simulation;
 pub use sockets::sockets;
 pub use socks::socks;
 pub use text::{certificate, endpoint, envelope};
@@ -56,7 +58,7 @@ pub type Target = (&'static str, fn(&[u8]));
 pub type Seed = (&'static str, Vec<u8>);
 
 /// All fuzz targets.
-pub const TARGETS: [Target; 19] = [
+pub const TARGETS: [Target; 20] = [
     ("greeting", greeting),
     ("frames", frames),
     ("commands", commands),
@@ -76,4 +78,5 @@ pub const TARGETS: [Target; 19] = [
     ("zap_handlers", zap_handlers),
     ("options", options),
     ("proxies", proxies),
+    ("simulation", simulation),
 ];

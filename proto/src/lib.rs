@@ -21,6 +21,7 @@
 //!   type, [`Guest`](guest::Guest) drives sockets over streams of the caller, and the event loop executes each
 //!   [`Output`](guest::Output).
 //! - To support another async runtime, see `sansmq-runtime`.
+//! - To test or fuzz a protocol of your own, read the guide `testing::guide` (feature `testing`).
 //! - To use only the protocol, see [`Connection`], and the module [`wire`], which encodes and decodes its bytes.
 //!
 //! The examples import from `sansmq`, where this crate is the module `sansmq::proto`, and its names that applications use
@@ -52,7 +53,7 @@
 //! - `curve`: the CURVE mechanism (RFC 25 and 26).
 //! - `serde`: `Serialize` and `Deserialize` of the crate `serde` for [`Frame`], [`Message`], [`Endpoint`], and the statistics
 //!   [`SocketStats`](socket::SocketStats) and [`PeerStats`](socket::PeerStats).
-//! - `testing`: the simulated network `testing::Net`.
+//! - `testing`: the simulated network `testing::Net`, for tests of applications.
 //! - `meter`: counts and bounds the work of each call. For tests and fuzzing only, because it slows every call down.
 
 // Shows on the page of each item the feature that it needs. docs.rs sets the flag.

@@ -124,6 +124,13 @@ impl Net {
         self.wake_wires(|wire| wire.leads_to(node));
     }
 
+    /// Returns true if the processes of two nodes can exchange bytes: both are running, and none of the faults of this network
+    /// separates them.
+    pub fn can_reach(&self, one: NodeId, other: NodeId) -> bool {
+        let is_suspended = [one, other].iter().any(|node| self.nodes[node.index()].suspended);
+        !is_suspended && self.reach_each_other(one, other)
+    }
+
     pub(super) fn reach_each_other(&self, one: NodeId, other: NodeId) -> bool {
         let [first, second] = [one, other].map(|node| &self.nodes[node.index()]);
         let is_isolated = first.frozen || second.frozen || self.parted.contains(&(one, other));

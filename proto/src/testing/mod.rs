@@ -2,7 +2,7 @@
 //! split, delay and block bytes, and that break. A seed determines all random values.
 //!
 //! A test drives sockets itself, as below, or adds programs ([`Application`]) that run on nodes of the network, each with
-//! sockets and timers of its own.
+//! sockets and timers of its own. The [`guide`] tests a protocol with random faults, and fuzzes it.
 //!
 //! ```
 //! use sansmq::proto::{Options, kind, testing::Net};
@@ -19,6 +19,12 @@
 
 mod conditions;
 mod faults;
+pub mod guide {
+    #![doc = include_str!("guide.md")]
+
+    #[cfg(doc)]
+    use super::{Application, Net, NodeContext};
+}
 mod node;
 mod run;
 mod tcp;
