@@ -46,9 +46,8 @@ impl Net {
     pub fn resume(&mut self, node: NodeId) {
         if core::mem::take(&mut self.nodes[node.index()].suspended) {
             self.note_node(node, format_args!("is resumed"));
-            for index in 0..self.nodes[node.index()].sockets.len() {
-                self.touch(node.socket(index));
-            }
+            self.touched.extend((0..self.nodes[node.index()].sockets.len()).map(|index| node.socket(index)));
+            self.awake.insert(node);
             self.wake_wires(|wire| wire.leads_to(node));
         }
     }

@@ -182,6 +182,23 @@ fn start_after_crash_resets_former_connections() {
 }
 
 #[test]
+fn dial_to_a_restarted_node_without_listener_is_refused() {
+    let mut net = Net::seeded(7);
+    let mut starts = 0;
+    let server = net.node(move |node| {
+        starts += 1;
+        if starts == 1 { Server::start(node) } else { Server::default() }
+    });
+    net.settle();
+    net.crash(server);
+    net.start(server);
+    let peer = net.socket(Options::<Push>::new());
+    net.connect(peer, ENDPOINTS[1]);
+    net.advance(ms(10));
+    assert!(net.trace().last().unwrap().ends_with("dials tcp://server:2 and is refused"));
+}
+
+#[test]
 fn dial_to_a_crashed_node_gets_no_reply() {
     let (mut net, server, _) = server_and_peers(Options::new);
     let late = net.socket(Options::<Push>::new());
@@ -219,6 +236,20 @@ fn suspend_stops_all_sockets_and_timers_of_a_node() {
     let resumed = at_server(&net, server);
     assert_eq!(resumed.expired, [(s(11), 9)]);
     assert_eq!(resumed.received, [(s(11), "while stopped".to_owned()), (s(11), "while stopped".to_owned())]);
+}
+
+#[test]
+fn timers_expire_after_resume_of_a_node_without_sockets() {
+    let mut net = Net::seeded(7);
+    let node = net.node(|node| {
+        node.set_timer(1, node.now() + s(1));
+        Server::default()
+    });
+    net.suspend(node);
+    net.advance(s(5));
+    net.resume(node);
+    net.settle();
+    assert_eq!(at_server(&net, node).expired, [(s(5), 1)]);
 }
 
 #[test]

@@ -59,6 +59,28 @@ fn crash_behind_a_partition_is_detected_when_healed() {
 }
 
 #[test]
+fn crash_is_detected_when_the_node_is_restarted() {
+    let (mut net, [server, client, _]) = three_nodes(1);
+    net.crash(server);
+    net.advance(s(60));
+    assert_eq!(endings(&events(&mut net, client)), Vec::<String>::new());
+    net.restart(server, Options::<Dealer>::new());
+    net.bind(server, PLACE);
+    net.advance(s(10));
+    assert_eq!(endings(&events(&mut net, client)), ["the network failed: the peer reset the connection"]);
+    net[client].send("to the new socket").unwrap();
+    assert_eq!(bodies(&recv_all(&mut net, server)), ["to the new socket"]);
+}
+
+#[test]
+#[should_panic(expected = "node 0 does not exist, or its node has crashed")]
+fn socket_of_a_crashed_node_does_not_exist() {
+    let (mut net, [server, ..]) = three_nodes(1);
+    net.crash(server);
+    let _ = net[server].recv();
+}
+
+#[test]
 fn trace_has_timestamps_and_is_deterministic() {
     let run = || {
         let (mut net, [server, client, _]) = three_nodes(7);
