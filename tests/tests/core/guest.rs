@@ -10,7 +10,7 @@ use sansmq_proto::{
 };
 use sansmq_tests::raw_peer::{command, frame, greeting, greeting_and_ready, property, ready};
 use sansmq_tests::test_stream::TestStream;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::net::SocketAddr;
@@ -34,12 +34,20 @@ struct End {
     outgoing: Rc<RefCell<Lane>>,
     room: usize,
     is_established: bool,
+    /// Number of steps of all streams: bytes were moved, or a direction was closed.
+    steps: Rc<Cell<u64>>,
 }
 
-fn connection(room: usize) -> (End, End) {
-    let (there, back) = (Rc::<RefCell<Lane>>::default(), Rc::<RefCell<Lane>>::default());
-    let dialled = End { incoming: Rc::clone(&back), outgoing: Rc::clone(&there), room, is_established: true };
-    (dialled, End { incoming: there, outgoing: back, room, is_established: true })
+fn connection(room: usize, steps: &Rc<Cell<u64>>) -> (End, End) {
+    let lanes = [Rc::<RefCell<Lane>>::default(), Rc::<RefCell<Lane>>::default()];
+    let end = |incoming: usize, outgoing: usize| End {
+        incoming: Rc::clone(&lanes[incoming]),
+        outgoing: Rc::clone(&lanes[outgoing]),
+        room,
+        is_established: true,
+        steps: Rc::clone(steps),
+    };
+    (end(0, 1), end(1, 0))
 }
 
 impl End {
@@ -67,6 +75,7 @@ impl Stream for End {
             return Err(StreamError::WouldBlock);
         }
         let count = lane.bytes.len().min(buffer.len());
+        self.steps.set(self.steps.get() + u64::from(count > 0));
         buffer.iter_mut().zip(lane.bytes.drain(..count)).for_each(|(to, byte)| *to = byte);
         Ok(count)
     }
@@ -81,15 +90,24 @@ impl Stream for End {
             return Err(StreamError::WouldBlock);
         }
         lane.bytes.extend(&data.chunk()[..count]);
+        self.steps.set(self.steps.get() + 1);
         Ok(count)
     }
 
     fn close_write(&mut self) -> Result<(), StreamError> {
-        self.outgoing.borrow_mut().is_closed = true;
+        let lane = &mut *self.outgoing.borrow_mut();
+        if lane.is_cut {
+            return Err(NetworkError::Reset.into());
+        }
+        self.steps.set(self.steps.get() + u64::from(!lane.is_closed));
+        lane.is_closed = true;
         Ok(())
     }
 
     fn established(&mut self) -> Result<(), StreamError> {
+        if self.outgoing.borrow().is_cut {
+            return Err(NetworkError::Refused.into());
+        }
         if self.is_established { Ok(()) } else { Err(StreamError::WouldBlock) }
     }
 
@@ -123,16 +141,20 @@ struct World {
     backlogs: Vec<(Endpoint, Backlog)>,
     now: Instant,
     room: usize,
+    /// Number of steps of all streams, and of all outputs that are not only `Turned`.
+    steps: Rc<Cell<u64>>,
 }
 
 const NOW: Instant = Instant::ORIGIN;
 const SERVER: &str = "tcp://10.0.0.1:1";
+/// Largest number of rounds without progress, after which both loops wait.
+const IDLE_ROUNDS: usize = 4;
 const CREDENTIALS: Credentials = Credentials { pid: None, uid: 7, gid: 8 };
 
 impl World {
     fn new(room: usize) -> Self {
         let loops = [0, 1].map(|_| Loop { guest: Guest::new(), sockets: Vec::new() });
-        Self { loops, backlogs: Vec::new(), now: Instant::ORIGIN, room }
+        Self { loops, backlogs: Vec::new(), now: Instant::ORIGIN, room, steps: Rc::default() }
     }
 
     fn add<T: Kind>(&mut self, which: usize, options: Options<T>) {
@@ -159,7 +181,7 @@ impl World {
     fn dial(&mut self, endpoint: &Endpoint) -> Result<End, NetworkError> {
         self.backlogs.retain(|(_, backlog)| Rc::strong_count(backlog) > 1);
         let backlog = self.backlogs.iter().find(|(other, _)| other == endpoint).ok_or(NetworkError::Refused)?;
-        let (dialled, accepted) = connection(self.room);
+        let (dialled, accepted) = connection(self.room, &self.steps);
         backlog.1.borrow_mut().push_back(accepted);
         Ok(dialled)
     }
@@ -185,7 +207,12 @@ enum Request {
 impl World {
     fn poll(&mut self, which: usize) -> Step {
         let now = self.now;
-        Step::Request(match self.loops[which].guest.poll(now) {
+        let output = self.loops[which].guest.poll(now);
+        // Bytes that a turn has moved are counted by the streams.
+        if !matches!(output, Output::Turned(..) | Output::Wait(_)) {
+            self.steps.set(self.steps.get() + 1);
+        }
+        Step::Request(match output {
             Output::Listen(key, endpoint) => Request::Listen(key, endpoint),
             Output::Accept(key, backlog) => {
                 let stream = backlog.borrow_mut().pop_front();
@@ -260,9 +287,14 @@ impl World {
         panic!("a round does not end");
     }
 
-    /// Runs both loops until neither has work or events, or until `limit`.
+    /// Runs both loops until neither has work or events, or until `limit`. A loop must not be busy without progress: after a few
+    /// rounds at the same time without a step, it must wait.
     fn settle(&mut self, limit: Instant) {
+        let (mut before, mut idle) = ((0, self.now), 0);
         for _ in 0..100_000 {
+            let progress = (self.steps.get(), self.now);
+            idle = if core::mem::replace(&mut before, progress) == progress { idle + 1 } else { 0 };
+            assert!(idle <= IDLE_ROUNDS, "the loops are busy without progress");
             let deadlines = [self.round(0), self.round(1)];
             if self.report(0) | self.report(1) {
                 continue;
@@ -335,7 +367,7 @@ fn loop_looks_up_and_connects_in_one_step() {
     guest.socket_mut(id).unwrap().connect(endpoint.clone(), NOW).unwrap();
     let [key] = requested(&mut guest)[..] else { panic!("the name must be looked up") };
     assert_eq!((guest.awaits_answer(key), guest.dialled_endpoint(key)), (true, Some(&endpoint)));
-    guest.dialled(key, Ok::<_, NetworkError>(connection(100).0));
+    guest.dialled(key, Ok::<_, NetworkError>(connection(100, &Rc::default()).0));
     assert_eq!((guest.awaits_answer(key), guest.dialled_endpoint(key)), (false, None));
     assert!(matches!(guest.poll(NOW), Output::Register(registered, ..) if registered == key));
 }
@@ -747,7 +779,7 @@ impl Chaos {
 
     /// Gives a stream or a listener that was not requested.
     fn surprise(&mut self, which: usize, key: Key) {
-        let (stream, other) = connection(self.world.room);
+        let (stream, other) = connection(self.world.room, &self.world.steps);
         drop(other);
         let guest = &mut self.world.loops[which].guest;
         match self.random.below(4) {
