@@ -21,9 +21,6 @@ mod conditions;
 mod faults;
 pub mod guide {
     #![doc = include_str!("guide.md")]
-
-    #[cfg(doc)]
-    use super::{Application, Net, NodeContext};
 }
 mod node;
 mod run;
