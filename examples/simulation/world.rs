@@ -85,7 +85,7 @@ impl World {
         for (at, worker) in broker.map(|broker| std::mem::take(&mut broker.assigned)).unwrap_or_default() {
             let lost = self.lost.get(&worker).map_or(Duration::ZERO, |&since| at.since(since));
             if lost > LIVENESS + LATENCY {
-                return Err(format!("{worker} got a request after it was lost for {lost:?}"));
+                return Err(format!("{worker} got a request after it was lost for {lost:.1?}"));
             }
         }
         Ok(())
