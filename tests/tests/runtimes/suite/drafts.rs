@@ -104,22 +104,3 @@ fn peer_sends_to_connected_peer_before_it_binds() {
         assert_eq!(end_reason(&mut monitor).await, Some(ConnectionError::LocallyClosed));
     });
 }
-
-#[test]
-fn peer_over_inproc_sends_before_bind() {
-    run(|| async {
-        let context = sansmq::Context::new();
-        let [connected, bound] = [(); 2].map(|()| Socket::in_context(&context, Options::<Peer>::new()));
-        let id = connected.connect_peer("inproc://peer").unwrap();
-        connected.send((&id, "early")).await.unwrap();
-        bound.bind("inproc://peer").await.unwrap();
-        let [peer_id, body] = bound.recv().await.unwrap().into_array().unwrap();
-        assert_eq!(body, "early");
-        bound.send((&peer_id, "welcome")).await.unwrap();
-        assert_eq!(connected.recv().await.unwrap(), Message::from((&id, "welcome")));
-        let mut monitor = connected.monitor();
-        bound.disconnect_peer(&peer_id).unwrap();
-        assert!(end_reason(&mut monitor).await.is_some());
-        assert!(matches!(bound.send((peer_id, "late")).await, Err(SendError::Unroutable(_))));
-    });
-}

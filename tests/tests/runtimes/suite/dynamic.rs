@@ -90,7 +90,7 @@ fn waits_complete_where_the_socket_type_lacks_the_call() {
 fn changed_send_hwm_wakes_a_waiting_send() {
     run(|| async {
         let push = PushSocket::with_options(Options::new().send_hwm(1).linger(std::time::Duration::ZERO));
-        push.connect("inproc://nothing is bound here").unwrap();
+        push.connect("tcp://127.0.0.1:1").unwrap();
         push.send("first").await.unwrap();
         assert!(!push.can_send());
         let second = async { push.send("second").await.unwrap() };
@@ -118,7 +118,7 @@ fn mandatory_turned_off_wakes_a_waiting_send() {
     run(|| async {
         let options = Options::new().mandatory(true).send_hwm(1).linger(std::time::Duration::ZERO);
         let router = RouterSocket::with_options(options);
-        router.connect_as("inproc://nothing is bound here either", "bob").unwrap();
+        router.connect_as("tcp://127.0.0.1:1", "bob").unwrap();
         router.send(["bob", "first"]).await.unwrap();
         let second = async { router.send(["bob", "second"]).await.unwrap() };
         let change = async { router.set_options(router.options().mandatory(false)).unwrap() };

@@ -1,11 +1,15 @@
-//! Tasks that share a thread or a socket: a task that is always ready lets the others run, and waiting tasks are served
-//! in turn.
+//! Tasks that share a thread or a socket: a task that is always ready lets the others run, waiting tasks are served in turn,
+//! and foreign code may use the socket.
 
-use super::super::fixture::{PullSocket, PushSocket, Socket, run, spawn};
+use super::super::fixture::{PullSocket, PushSocket, RouterSocket, Socket, run, spawn};
+use super::hostile_peers::raw_peer;
+use super::security::outcome;
 use super::{ANY, yield_now};
+use core::future::pending;
 use futures_util::{SinkExt, StreamExt};
 use sansmq::kind::{Pub, Pull, Push, Sub};
-use sansmq::{Handle, Options};
+use sansmq::{Authenticator, Handle, Options};
+use sansmq_tests::raw_peer::greeting;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -187,5 +191,39 @@ fn two_tasks_that_receive_in_loops_share_the_messages() {
         for receiver in receivers {
             receiver.await;
         }
+    });
+}
+
+#[test]
+fn cancelled_auth_future_is_dropped_without_lock() {
+    /// Guard that is part of the future of an authenticator. When this future is dropped, the guard calls a method of
+    /// the socket. The call would deadlock if the socket were locked while the future is dropped.
+    struct CallsSocketOnDrop(Arc<std::sync::OnceLock<RouterSocket>>);
+    impl Drop for CallsSocketOnDrop {
+        fn drop(&mut self) {
+            if let Some(router) = self.0.get() {
+                router.ready_peers();
+            }
+        }
+    }
+    run(|| async {
+        let socket = Arc::new(std::sync::OnceLock::new());
+        let authenticator = Authenticator::from_async({
+            let socket = Arc::clone(&socket);
+            move |_| {
+                let guard = CallsSocketOnDrop(Arc::clone(&socket));
+                async move {
+                    let _guard = guard;
+                    pending().await
+                }
+            }
+        });
+        let router = RouterSocket::with_options(Options::new().authenticator(authenticator));
+        let endpoint = router.bind(ANY).await.unwrap();
+        let mut server_monitor = router.monitor();
+        assert!(socket.set(router.clone()).is_ok());
+        drop(raw_peer(&endpoint, &greeting("NULL")).await);
+        assert!(outcome(&mut server_monitor).await.is_err());
+        router.close().await;
     });
 }

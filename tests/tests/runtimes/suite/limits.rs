@@ -1,18 +1,18 @@
 //! Tests of messages that the limit of a peer refuses: the sender gets the reason, and the message is not sent again.
 
-use super::super::fixture::{PullSocket, PushSocket, RouterSocket, Socket, run};
+use super::super::fixture::{Monitor, PullSocket, PushSocket, Socket, run};
 use super::inproc::unique_endpoint;
 use super::security::SOON;
 use super::{ANY, end_reason};
 use sansmq::curve::KeyPair;
-use sansmq::kind::{Dealer, Pull, Push, Router};
+use sansmq::kind::{Pull, Push, Router};
 use sansmq::proto::entropy::SeededEntropy;
-use sansmq::{Endpoint, Event, Message, Monitor, Options, Security, SendError};
+use sansmq::{Endpoint, Event, Message, Options, Security, SendError};
 
-const LIMIT: usize = 100_000;
+pub(super) const LIMIT: usize = 100_000;
 
 /// Waits until the socket of this monitor has finished a handshake.
-async fn ready(monitor: &mut Monitor) {
+pub(super) async fn ready(monitor: &mut Monitor) {
     monitor.find(|event| matches!(event, Event::Ready { .. }).then_some(())).await.unwrap();
 }
 
@@ -43,7 +43,7 @@ async fn refuse_message(
     assert_eq!((pull.stats().received.messages, pull.stats().ended), (1, 1), "the message is not sent again");
 }
 
-fn limited() -> Options<Pull> {
+pub(super) fn limited() -> Options<Pull> {
     Options::<Pull>::new().max_message_size(LIMIT)
 }
 
@@ -92,63 +92,8 @@ fn message_of_ten_thousand_frames_is_accepted_by_default() {
 }
 
 /// Returns true if `send` refused a message because of its size.
-const fn is_refused<R>(sent: &Result<R, SendError>) -> bool {
+pub(super) const fn is_refused<R>(sent: &Result<R, SendError>) -> bool {
     matches!(sent, Err(SendError::TooLarge(_)))
-}
-
-#[test]
-fn inproc_peer_limit_refuses_message_in_send() {
-    run(|| async {
-        for bind_push in [false, true] {
-            let (endpoint, push, pull) = (unique_endpoint(), PushSocket::new(), Socket::with_options(limited()));
-            let mut monitor = push.monitor();
-            if bind_push {
-                push.bind(&endpoint).await.unwrap();
-                pull.connect(&endpoint).unwrap();
-            } else {
-                pull.bind(&endpoint).await.unwrap();
-                push.connect(&endpoint).unwrap();
-            }
-            ready(&mut monitor).await;
-            assert!(is_refused(&push.send(vec![7; LIMIT + 1]).await));
-            push.send(vec![7; LIMIT]).await.unwrap();
-            assert_eq!(pull.recv().await.unwrap().size(), LIMIT);
-
-            // The limit ends with the connection.
-            pull.close().await;
-            end_reason(&mut monitor).await.unwrap();
-            let other = Socket::with_options(Options::<Pull>::new().max_message_size(usize::MAX));
-            if bind_push {
-                other.connect(&endpoint).unwrap();
-            } else {
-                other.bind(&endpoint).await.unwrap();
-            }
-            push.send(vec![7; 2 * LIMIT]).await.unwrap();
-            assert_eq!(other.recv().await.unwrap().size(), 2 * LIMIT);
-        }
-    });
-}
-
-#[test]
-fn router_is_limited_only_by_the_addressed_inproc_peer() {
-    run(|| async {
-        let (endpoint, router) = (unique_endpoint(), RouterSocket::new());
-        router.bind(&endpoint).await.unwrap();
-        let small = Options::<Dealer>::new().routing_id("small").unwrap().max_message_size(LIMIT);
-        let large = Options::<Dealer>::new().routing_id("large").unwrap();
-        let [small, large] = [small, large].map(Socket::with_options);
-        for dealer in [&small, &large] {
-            dealer.connect(&endpoint).unwrap();
-            dealer.send("hello").await.unwrap();
-            router.recv().await.unwrap();
-        }
-        let message = |id: &str, size| Message::from_frames([id.as_bytes().to_vec(), vec![7; size]]).unwrap();
-        assert!(is_refused(&router.send(message("small", LIMIT + 1)).await));
-        router.send(message("small", LIMIT)).await.unwrap();
-        router.send(message("large", LIMIT + 1)).await.unwrap();
-        assert_eq!(small.recv().await.unwrap().size(), LIMIT);
-        assert_eq!(large.recv().await.unwrap().size(), LIMIT + 1);
-    });
 }
 
 #[test]

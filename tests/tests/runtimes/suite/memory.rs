@@ -4,7 +4,7 @@
 use super::super::fixture::{DealerSocket, PushSocket, Socket, run, spawn};
 use super::hostile_peers::raw_peer;
 use super::{ANY, yield_now};
-use sansmq::kind::{Pull, Push, Router};
+use sansmq::kind::{Pull, Router};
 use sansmq::{ConnectionError, Context, Endpoint, Event, Options};
 use sansmq_tests::raw_peer::{MORE, frame, greeting, greeting_and_ready, property, ready};
 use smol::io::AsyncReadExt;
@@ -70,36 +70,6 @@ fn large_handshakes_are_rejected_and_small_ones_go_on() {
         honest.send("honest").await.unwrap();
         assert_eq!(router.recv().await.unwrap().body(), "honest");
         drop(hostile);
-    });
-}
-
-/// A sender with a short queue passes messages on in small batches. The receiver takes them when it has no others, or when
-/// there are 32.
-#[test]
-fn inproc_messages_under_way_are_held_by_their_sender() {
-    const BODY: usize = 10_000;
-    run(|| async {
-        let context = Context::new();
-        let pull = Socket::in_context(&context, Options::<Pull>::new());
-        let endpoint = pull.bind("inproc://under-way").await.unwrap();
-        let push = Socket::in_context(&context, Options::<Push>::new().send_hwm(4));
-        push.connect(&endpoint).unwrap();
-        let allocated = allocation_counter::measure(|| {
-            for _ in 0..30 {
-                push.try_send(vec![7; BODY]).unwrap();
-            }
-        });
-        let held = push.stats().held;
-        assert!(held.connections >= 10 * BODY as u64, "{held:?}");
-        assert_eq!(push.peer_stats()[0].held, held);
-        let (total, allocated) = (held.total() + pull.stats().held.total(), allocated.bytes_current.unsigned_abs());
-        assert!(total.abs_diff(allocated) * 5 <= allocated, "{total} bytes are held, {allocated} are allocated");
-
-        for _ in 0..30 {
-            assert_eq!(pull.recv().await.unwrap().body().len(), BODY);
-        }
-        let held = push.stats().held;
-        assert!(held.total() < BODY as u64, "{held:?}");
     });
 }
 

@@ -2,6 +2,7 @@
 //! by sleeping.
 
 use super::super::fixture::{LARGE, Socket, run, spawn};
+use super::inproc::unique_endpoint;
 use super::{ANY, yield_now};
 use core::pin::pin;
 use futures_util::future::{Either, join, select};
@@ -15,9 +16,8 @@ fn socket<T: Typed>() -> Socket<T> {
 }
 
 /// Returns one endpoint for each transport, to which a test can bind.
-fn endpoints(dir: &TempDir, name: &str) -> Vec<String> {
-    // Each runtime has its own copy of this module, and all copies share the global context.
-    let mut endpoints = vec![ANY.to_owned(), format!("inproc://{} {name}", module_path!())];
+fn endpoints(dir: &TempDir) -> Vec<String> {
+    let mut endpoints = vec![ANY.to_owned(), unique_endpoint().to_string()];
     if cfg!(unix) {
         endpoints.push(dir.endpoint());
     }
@@ -28,7 +28,7 @@ fn endpoints(dir: &TempDir, name: &str) -> Vec<String> {
 fn subscribers_receive_only_matching_topics() {
     run(|| async {
         let dir = TempDir::new();
-        for endpoint in endpoints(&dir, "news") {
+        for endpoint in endpoints(&dir) {
             let (publisher, subs) = (socket::<Pub>(), [socket::<Sub>(), socket(), socket()]);
             let endpoint = publisher.bind(endpoint.as_str()).await.unwrap();
             for (sub, topics) in subs.iter().zip([&["a", "ab"][..], &["b"], &[""]]) {
@@ -62,7 +62,7 @@ fn subscribers_receive_only_matching_topics() {
 fn subscribers_may_modify_their_copy_of_a_message() {
     run(|| async {
         let dir = TempDir::new();
-        for endpoint in endpoints(&dir, "shared") {
+        for endpoint in endpoints(&dir) {
             let (publisher, subs) = (socket::<Pub>(), [socket::<Sub>(), socket()]);
             for sub in &subs {
                 sub.subscribe("").unwrap();
@@ -163,7 +163,7 @@ async fn forward(front: Socket<XSub>, back: Socket<XPub>) {
 fn xsub_and_xpub_form_a_forwarder() {
     run(|| async {
         let dir = TempDir::new();
-        for endpoint in endpoints(&dir, "back") {
+        for endpoint in endpoints(&dir) {
             let (source, front, back) = (socket::<Pub>(), socket::<XSub>(), socket::<XPub>());
             front.connect(source.bind(ANY).await.unwrap()).unwrap();
             let endpoint = back.bind(endpoint.as_str()).await.unwrap();
@@ -199,7 +199,7 @@ fn xsub_and_xpub_form_a_forwarder() {
 fn xpub_applies_subscriptions_without_receiving_them() {
     run(|| async {
         let dir = TempDir::new();
-        for endpoint in endpoints(&dir, "busy") {
+        for endpoint in endpoints(&dir) {
             let (publisher, sub) = (socket::<XPub>(), socket::<Sub>());
             sub.connect(publisher.bind(endpoint.as_str()).await.unwrap()).unwrap();
             for number in 0..50 {
@@ -216,7 +216,7 @@ fn xpub_applies_subscriptions_without_receiving_them() {
 fn blocking_publisher_waits_for_slow_subscriber() {
     run(|| async {
         let dir = TempDir::new();
-        for endpoint in endpoints(&dir, "blocking") {
+        for endpoint in endpoints(&dir) {
             let options = Options::<Pub>::new().slow_subscriber(SlowSubscriber::Block).send_hwm(2);
             let (publisher, sub) =
                 (Socket::with_options(options), Socket::with_options(Options::<Sub>::new().recv_hwm(2)));
@@ -243,7 +243,7 @@ fn blocking_publisher_waits_for_slow_subscriber() {
 fn dishes_receive_joined_groups_over_every_transport() {
     run(|| async {
         let dir = TempDir::new();
-        for endpoint in endpoints(&dir, "radio") {
+        for endpoint in endpoints(&dir) {
             let (radio, dishes) = (socket::<Radio>(), [socket::<Dish>(), socket()]);
             let endpoint = radio.bind(endpoint.as_str()).await.unwrap();
             for dish in &dishes {

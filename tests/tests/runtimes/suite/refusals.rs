@@ -13,14 +13,14 @@ use sansmq_tests::raw_peer::{close_reason_property, command, frame, greeting, pr
 use smol::io::AsyncReadExt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-const ID_TAKEN: &str = "the peer closed the connection: another of its peers has the same routing id as this side; it \
+pub(super) const ID_TAKEN: &str = "the peer closed the connection: another of its peers has the same routing id as this side; it \
                         accepts this side when that peer is gone";
 const PAIR_IN_USE: &str = "the peer closed the connection: it is a PAIR or CHANNEL with another peer; it accepts this \
                            side when that peer is gone";
 
 /// Connects two clients to a server, which refuses the second until the first is gone. The second client has queued 20
 /// messages. Checks that the server receives all of them, and that the event of the second client has this reason.
-async fn refuse_then_accept<S: Kind, C: Zmtp>(
+pub(super) async fn refuse_then_accept<S: Kind, C: Zmtp>(
     server: Options<S>,
     client: impl Fn() -> Options<C>,
     (endpoint, reason): (Endpoint, &str),
@@ -53,7 +53,7 @@ fn any() -> Endpoint {
     ANY.parse().unwrap()
 }
 
-fn named() -> Options<Dealer> {
+pub(super) fn named() -> Options<Dealer> {
     Options::<Dealer>::new().routing_id("name").unwrap()
 }
 
@@ -92,15 +92,6 @@ fn secured_client_with_taken_id_loses_no_message() {
         let login = Security::curve_client(ann, *server_keys.public()).unwrap();
         let server = Options::<Router>::new().security(Security::curve_server(server_keys)).authenticate(accept);
         refuse_then_accept(server, || named().security(login.clone()), (any(), ID_TAKEN)).await;
-    });
-}
-
-/// At a port that several sockets may share, the socket that is bound to the resource admits or refuses the peer.
-#[test]
-fn client_refused_at_a_shared_port_loses_no_message() {
-    run(|| async {
-        let endpoint = format!("{ANY}/names").parse().unwrap();
-        refuse_then_accept(Options::<Router>::new(), named, (endpoint, ID_TAKEN)).await;
     });
 }
 

@@ -1,7 +1,8 @@
 //! Tests of the routing ids that a ROUTER learns from the peers that it dials.
 
+use super::super::fixture::{Socket, run};
+use super::ANY;
 use super::inproc::unique_endpoint;
-use super::{ANY, Socket, run};
 use sansmq::kind::{Dealer, Router};
 use sansmq::{DropReason, Event, Message, Options, SendError};
 use std::time::Duration;

@@ -1,8 +1,8 @@
 //! Tests of the authentication of NULL and PLAIN peers by a function of the application.
 
-use super::super::fixture::{DealerSocket, RepSocket, ReqSocket, RouterSocket, Socket, run};
+use super::super::fixture::{DealerSocket, Monitor, RepSocket, ReqSocket, RouterSocket, Socket, run};
 use super::hostile_peers::raw_peer;
-use super::{ANY, free_endpoint, yield_now};
+use super::{ANY, yield_now};
 use core::future::pending;
 use futures_util::future::join;
 use sansmq::curve::KeyPair;
@@ -11,7 +11,7 @@ use sansmq::proto::connection::{CloseReason, LikelyReason};
 use sansmq::proto::wire::Metadata;
 use sansmq::{
     AuthCredentials, AuthReply, AuthRequest, AuthStatus, Authenticator, ConnectionError, Context, Endpoint, Event,
-    Monitor, Options, Peer, RecvError, Security, zap,
+    Options, Peer, RecvError, Security,
 };
 use sansmq_tests::raw_peer::{command, greeting, greeting_and_ready};
 use smol::io::AsyncReadExt;
@@ -274,40 +274,6 @@ fn auth_timeout_is_a_temporary_error() {
 }
 
 #[test]
-fn cancelled_auth_future_is_dropped_without_lock() {
-    /// Guard that is part of the future of an authenticator. When this future is dropped, the guard calls a method of
-    /// the socket. The call would deadlock if the socket were locked while the future is dropped.
-    struct CallsSocketOnDrop(Arc<std::sync::OnceLock<RouterSocket>>);
-    impl Drop for CallsSocketOnDrop {
-        fn drop(&mut self) {
-            if let Some(router) = self.0.get() {
-                router.ready_peers();
-            }
-        }
-    }
-    run(|| async {
-        let socket = Arc::new(std::sync::OnceLock::new());
-        let authenticator = Authenticator::from_async({
-            let socket = Arc::clone(&socket);
-            move |_| {
-                let guard = CallsSocketOnDrop(Arc::clone(&socket));
-                async move {
-                    let _guard = guard;
-                    pending().await
-                }
-            }
-        });
-        let router = RouterSocket::with_options(Options::new().authenticator(authenticator));
-        let endpoint = router.bind(ANY).await.unwrap();
-        let mut server_monitor = router.monitor();
-        assert!(socket.set(router.clone()).is_ok());
-        drop(raw_peer(&endpoint, &greeting("NULL")).await);
-        assert!(outcome(&mut server_monitor).await.is_err());
-        router.close().await;
-    });
-}
-
-#[test]
 fn without_authenticator_only_null_without_domain_accepts() {
     run(|| async {
         let context = Context::new();
@@ -377,29 +343,6 @@ fn peer_of_server_without_authenticator_receives_no_error() {
     });
 }
 
-#[test]
-fn curve_server_with_any_key_admits_unknown_client() {
-    run(|| async {
-        let (login, security) = curve();
-        let context = Context::new();
-        let rep = Socket::in_context(&context, Options::<Rep>::new().security(security).any_key());
-        let mut server_monitor = rep.monitor();
-        let endpoint = rep.bind(ANY).await.unwrap();
-        let req = Socket::with_options(Options::<Req>::new().security(login.clone()));
-        req.connect(&endpoint).unwrap();
-        round_trip(&req, &rep).await;
-        // The option, and not a handler, decides: the request of the second client would get no answer.
-        let handler = Socket::in_context(&context, Options::<Rep>::new());
-        handler.bind(zap::ENDPOINT).await.unwrap();
-        let req = Socket::with_options(Options::<Req>::new().security(login));
-        req.connect(&endpoint).unwrap();
-        round_trip(&req, &rep).await;
-        rep.close().await;
-        let warned = server_monitor.find(|event| matches!(event, Event::NoAuthenticator { .. }).then_some(()));
-        assert_eq!(warned.await, None);
-    });
-}
-
 /// A PLAIN server has passwords to check, so `any_key` does not open it.
 #[test]
 fn plain_server_with_any_key_refuses_every_client() {
@@ -410,43 +353,5 @@ fn plain_server_with_any_key_refuses_every_client() {
         let ann = plain_client("ann", "secret");
         ann.connect(rep.bind(ANY).await.unwrap()).unwrap();
         assert_eq!(outcome(&mut server_monitor).await, Err(ConnectionError::NoAuthenticator));
-    });
-}
-
-#[test]
-fn server_without_authenticator_emits_event_per_endpoint() {
-    run(|| async {
-        for security in [Security::PlainServer, curve().1] {
-            let context = Context::new();
-            let options = Options::<Rep>::new().security(security);
-            let rep = RepSocket::in_context(&context, options);
-            let mut monitor = rep.monitor();
-            let bound = rep.bind(ANY).await.unwrap();
-            let dialled: Endpoint = free_endpoint().await;
-            rep.connect(&dialled).unwrap();
-            rep.bind("inproc://no handshake").await.unwrap();
-            rep.close().await;
-            let mut endpoints = Vec::new();
-            while let Some(event) = monitor.next().await {
-                if let Event::NoAuthenticator { endpoint } = event {
-                    endpoints.push(endpoint);
-                }
-            }
-            assert_eq!(endpoints, [bound, dialled]);
-        }
-    });
-}
-
-/// Connections over `inproc` do not leave the process, and have no handshake.
-#[test]
-fn curve_server_without_authenticator_serves_inproc() {
-    run(|| async {
-        let (login, security) = curve();
-        let context = Context::new();
-        let rep = Socket::in_context(&context, Options::<Rep>::new().security(security));
-        let req = Socket::in_context(&context, Options::<Req>::new().security(login));
-        rep.bind("inproc://no handshake").await.unwrap();
-        req.connect("inproc://no handshake").unwrap();
-        round_trip(&req, &rep).await;
     });
 }

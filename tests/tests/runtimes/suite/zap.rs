@@ -1,14 +1,14 @@
 //! Tests of ZAP handlers (RFC 27): sockets that an application binds to `inproc://zeromq.zap.01`, as with libzmq.
 
-use super::super::fixture::{RepSocket, ReqSocket, Socket, run, spawn};
+use super::super::fixture::{Monitor, RepSocket, ReqSocket, Socket, run, spawn};
 use super::security::{SOON, curve, handshake_failure, no_reason, outcome, plain_client, refused, round_trip};
-use super::{ANY, end_reason};
+use super::{ANY, end_reason, free_endpoint};
 use sansmq::kind::{Dealer, Pair, Pull, Rep, Req, Router};
 use sansmq::proto::connection::CloseReason;
 use sansmq::proto::wire::Metadata;
 use sansmq::{
     AuthCredentials, AuthReply, AuthStatus, ConnectionError, Context, Endpoint, Envelope, Event, Frame, Message,
-    Monitor, Options, Peer, Security, kind, zap,
+    Options, Peer, Security, kind, zap,
 };
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -404,5 +404,66 @@ fn sockets_sharing_a_port_share_the_handler() {
             answer_once(&handler, decide).await;
             round_trip(&ann, &server).await;
         }
+    });
+}
+
+#[test]
+fn curve_server_with_any_key_admits_unknown_client() {
+    run(|| async {
+        let (login, security) = curve();
+        let context = Context::new();
+        let rep = Socket::in_context(&context, Options::<Rep>::new().security(security).any_key());
+        let mut server_monitor = rep.monitor();
+        let endpoint = rep.bind(ANY).await.unwrap();
+        let req = Socket::with_options(Options::<Req>::new().security(login.clone()));
+        req.connect(&endpoint).unwrap();
+        round_trip(&req, &rep).await;
+        // The option, and not a handler, decides: the request of the second client would get no answer.
+        let handler = Socket::in_context(&context, Options::<Rep>::new());
+        handler.bind(zap::ENDPOINT).await.unwrap();
+        let req = Socket::with_options(Options::<Req>::new().security(login));
+        req.connect(&endpoint).unwrap();
+        round_trip(&req, &rep).await;
+        rep.close().await;
+        let warned = server_monitor.find(|event| matches!(event, Event::NoAuthenticator { .. }).then_some(()));
+        assert_eq!(warned.await, None);
+    });
+}
+
+#[test]
+fn server_without_authenticator_emits_event_per_endpoint() {
+    run(|| async {
+        for security in [Security::PlainServer, curve().1] {
+            let context = Context::new();
+            let options = Options::<Rep>::new().security(security);
+            let rep = RepSocket::in_context(&context, options);
+            let mut monitor = rep.monitor();
+            let bound = rep.bind(ANY).await.unwrap();
+            let dialled: Endpoint = free_endpoint().await;
+            rep.connect(&dialled).unwrap();
+            rep.bind("inproc://no handshake").await.unwrap();
+            rep.close().await;
+            let mut endpoints = Vec::new();
+            while let Some(event) = monitor.next().await {
+                if let Event::NoAuthenticator { endpoint } = event {
+                    endpoints.push(endpoint);
+                }
+            }
+            assert_eq!(endpoints, [bound, dialled]);
+        }
+    });
+}
+
+/// Connections over `inproc` do not leave the process, and have no handshake.
+#[test]
+fn curve_server_without_authenticator_serves_inproc() {
+    run(|| async {
+        let (login, security) = curve();
+        let context = Context::new();
+        let rep = Socket::in_context(&context, Options::<Rep>::new().security(security));
+        let req = Socket::in_context(&context, Options::<Req>::new().security(login));
+        rep.bind("inproc://no handshake").await.unwrap();
+        req.connect("inproc://no handshake").unwrap();
+        round_trip(&req, &rep).await;
     });
 }

@@ -1,7 +1,7 @@
 //! Tests of several sockets that share a port, each with its own resource name (RFC 37).
 
 use super::super::fixture::{
-    DealerSocket, PullSocket, PushSocket, RepSocket, ReqSocket, RouterSocket, Socket, run, spawn,
+    DealerSocket, Monitor, PullSocket, PushSocket, RepSocket, ReqSocket, RouterSocket, Socket, run, spawn,
 };
 use super::super::suite::{ANY, yield_now};
 use futures_util::future::join;
@@ -10,7 +10,7 @@ use sansmq::proto::address::Resource;
 use sansmq::proto::connection::{LikelyReason, Timeout};
 use sansmq::proto::socket::RejectReason;
 use sansmq::proto::{ConnectionError, NetworkError};
-use sansmq::{BindError, ConnectError, Context, Endpoint, Event, Monitor, Options, UnbindError};
+use sansmq::{BindError, ConnectError, Context, Endpoint, Event, Options, UnbindError};
 use sansmq_tests::raw_peer::{frame, greeting, greeting_and_ready, property, ready};
 use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};

@@ -1,13 +1,9 @@
-//! Tests of options of the operating system's sockets, of source addresses, and of listeners that the application has
-//! opened.
+//! Tests of options of the operating system's sockets, and of source addresses.
 
-use super::super::fixture::{DealerSocket, PullSocket, PushSocket, RouterSocket, Socket, run, spawn};
+use super::super::fixture::{DealerSocket, Monitor, PullSocket, PushSocket, RouterSocket, Socket, run};
 use super::super::suite::{ANY, yield_now};
-use futures_util::future::join;
 use sansmq::kind::{Pull, Push};
-#[allow(unused_imports, reason = "blocking sockets have their own")]
-use sansmq::mio::BindListener;
-use sansmq::{AuthReply, BindError, Endpoint, Event, Keepalive, Monitor, NetworkError, Options};
+use sansmq::{AuthReply, BindError, Endpoint, Event, Keepalive, NetworkError, Options};
 use std::net::{IpAddr, Ipv4Addr, TcpListener, TcpStream};
 use std::time::Duration;
 
@@ -38,69 +34,6 @@ fn bind_accepts_the_name_of_an_interface() {
         assert_eq!(pull.recv().await.unwrap().body(), "over the interface");
         let error = pull.bind("tcp://no-such-interface0:*").await.unwrap_err();
         assert!(matches!(error, BindError::Network { error: NetworkError::UnknownHost, .. }), "{error}");
-    });
-}
-
-#[test]
-fn bound_listener_serves_earlier_connections() {
-    run(|| async {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        let push = PushSocket::new();
-        let mut monitor = push.monitor();
-        push.connect(format!("tcp://{address}")).unwrap();
-        push.send("early").await.unwrap();
-        assert!(matches!(monitor.next().await, Some(Event::Connecting { .. })));
-        assert!(
-            matches!(monitor.next().await, Some(Event::Connected { .. })),
-            "the system accepts before the socket does"
-        );
-
-        let pull = PullSocket::new();
-        let bound = pull.bind_listener(listener).await.unwrap();
-        assert_eq!(bound, Endpoint::from(address));
-        assert_eq!(pull.recv().await.unwrap().body(), "early");
-        pull.unbind(&bound).await.unwrap();
-        TcpListener::bind(address).expect("the address is free");
-    });
-}
-
-#[test]
-#[cfg(unix)]
-fn bound_unix_listener_keeps_its_file_after_unbind() {
-    use std::os::unix::net::UnixListener;
-    run(|| async {
-        let dir = sansmq_tests::TempDir::new();
-        let pull = PullSocket::new();
-        let bound = pull.bind_listener(UnixListener::bind(dir.socket()).unwrap()).await.unwrap();
-        assert_eq!(bound.to_string(), dir.endpoint());
-        let push = PushSocket::new();
-        push.connect(&bound).unwrap();
-        push.send("through the file").await.unwrap();
-        assert_eq!(pull.recv().await.unwrap().body(), "through the file");
-        pull.unbind(&bound).await.unwrap();
-        assert!(dir.socket().exists());
-    });
-}
-
-#[test]
-#[cfg(target_os = "linux")]
-fn bind_listener_rejects_sockets_that_do_not_listen() {
-    use std::net::UdpSocket;
-    use std::os::fd::OwnedFd;
-    use std::os::unix::net::UnixStream;
-    run(|| async {
-        let router = RouterSocket::new();
-        let datagrams = UdpSocket::bind("127.0.0.1:0").unwrap();
-        let endpoint = Endpoint::from(datagrams.local_addr().unwrap());
-        let error = router.bind_listener(TcpListener::from(OwnedFd::from(datagrams))).await.unwrap_err();
-        assert_eq!(error, BindError::Network { endpoint, error: NetworkError::NotListening });
-        let (stream, _other) = UnixStream::pair().unwrap();
-        let error = router.bind_listener(TcpListener::from(OwnedFd::from(stream))).await.unwrap_err();
-        assert!(matches!(error, BindError::Listener(_)), "{error}");
-        router.close().await;
-        let late = router.bind_listener(TcpListener::bind("127.0.0.1:0").unwrap()).await;
-        assert_eq!(late, Err(BindError::Closed));
     });
 }
 
@@ -267,26 +200,5 @@ fn dual_stack_wildcard_accepts_ipv6_and_ipv4() {
         let Endpoint::Tcp { port, .. } = default.bind("tcp://*:*").await.unwrap() else { panic!("not a TCP endpoint") };
         assert!(TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok());
         assert!(TcpStream::connect(("::1", port)).is_err(), "`*` is IPv4 only by default");
-    });
-}
-
-#[test]
-fn close_during_bind_listener_ends_the_bind() {
-    run(|| async {
-        for _ in 0..20 {
-            let pull = PullSocket::new();
-            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-            let address = listener.local_addr().unwrap();
-            let binding = spawn({
-                let pull = pull.clone();
-                async move { pull.bind_listener(listener).await }
-            });
-            let (bound, ()) = join(binding, async {
-                pull.close().await;
-            })
-            .await;
-            assert!(bound == Ok(address.into()) || bound == Err(BindError::Closed), "{bound:?}");
-            TcpListener::bind(address).expect("the address is free");
-        }
     });
 }
