@@ -15,6 +15,7 @@ use sansmq_proto::connection::Credentials;
 use sansmq_proto::{Endpoint, Instant, NetworkError};
 use sansmq_runtime::{
     AsyncTimer, BoundListener, CurrentRuntime, DialTimer, PollListener, PollStream, Runtime, StartError, TaskFuture,
+    TimedRuntime,
 };
 use std::io::{self, ErrorKind, IoSlice};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -114,6 +115,14 @@ impl Runtime for Smol {
         timer: DialTimer,
     ) -> Result<SmolStream, NetworkError> {
         sansmq_os::dial(&endpoint, &transport, SmolStream::established, &timer).await
+    }
+}
+
+impl TimedRuntime for Smol {
+    type Timer = SmolTimer;
+
+    fn new_timer(&self) -> Result<SmolTimer, NetworkError> {
+        Ok(self.timer())
     }
 }
 

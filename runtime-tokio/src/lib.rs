@@ -35,7 +35,7 @@
 mod net;
 
 use sansmq_proto::kind::Any;
-use sansmq_runtime::{Served, async_methods};
+use sansmq_runtime::{Exclusive, Served, async_methods};
 
 pub use sansmq_os::{BindListener, StdListener};
 pub use sansmq_proto as proto;
@@ -46,6 +46,31 @@ pub use net::{Tokio, TokioListener, TokioStream, TokioTimer};
 /// Socket that runs on the tokio runtime in which it was created. Its methods are those of
 /// [`Handle`](sansmq_runtime::Handle).
 pub type Socket<T = Any> = Served<Tokio, T>;
+
+/// Socket of one task of a tokio runtime, which its caller drives: it needs no lock and no task of its own.
+///
+/// ```
+/// use sansmq::kind::{Rep, Req};
+/// use sansmq::tokio::ExclusiveSocket;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let mut rep = ExclusiveSocket::<Rep>::new();
+/// let endpoint = rep.bind("tcp://127.0.0.1:*").await?;
+/// tokio::spawn(async move {
+///     while let Ok(request) = rep.recv().await {
+///         let _ = rep.send(request).await;
+///     }
+/// });
+///
+/// let mut req = ExclusiveSocket::<Req>::new();
+/// req.connect(&endpoint)?;
+/// req.send("Hello REP").await?;
+/// assert_eq!(req.recv().await?.body(), "Hello REP");
+/// # Ok(())
+/// # }
+/// ```
+pub type ExclusiveSocket<T = Any> = Exclusive<T, Tokio>;
 
 sansmq_runtime::socket_types! {
     runtime: Tokio,

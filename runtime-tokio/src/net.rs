@@ -12,7 +12,7 @@ use sansmq_proto::connection::Credentials;
 use sansmq_proto::{Endpoint, Instant, NetworkError};
 use sansmq_runtime::{
     AsyncTimer, BoundListener, Budget, CurrentRuntime, DialTimer, PollListener, PollStream, Runtime, StartError, Task,
-    TaskFuture,
+    TaskFuture, TimedRuntime,
 };
 use std::io::{self, IoSlice};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -61,9 +61,9 @@ impl Runtime for Tokio {
 
     fn spawn(&self, task: Task<Self>) {
         let _guard = self.runtime.enter();
-        match with_driver(|| Box::pin(time::sleep_until(self.origin))) {
-            Some(sleep) => drop(self.runtime.spawn(TaskFuture::new(task, TokioTimer { sleep, origin: self.origin }))),
-            None => task.fail(NetworkError::NoTimeDriver),
+        match self.new_timer() {
+            Ok(timer) => drop(self.runtime.spawn(TaskFuture::new(task, timer))),
+            Err(error) => task.fail(error),
         }
     }
 
@@ -103,6 +103,16 @@ impl Runtime for Tokio {
         timer: DialTimer,
     ) -> Result<TokioStream, NetworkError> {
         sansmq_os::dial(&endpoint, &transport, TokioStream::established, &timer).await
+    }
+}
+
+impl TimedRuntime for Tokio {
+    type Timer = TokioTimer;
+
+    fn new_timer(&self) -> Result<TokioTimer, NetworkError> {
+        let _guard = self.runtime.enter();
+        let sleep = with_driver(|| Box::pin(time::sleep_until(self.origin))).ok_or(NetworkError::NoTimeDriver)?;
+        Ok(TokioTimer { sleep, origin: self.origin })
     }
 }
 

@@ -36,6 +36,44 @@ const PER_SOCKET: u32 = 128;
 // accounting for each message would cost 3 % of it.
 const PER_UNIT: u32 = 4;
 
+/// Operations of an exclusive socket since it last yielded because of its [`Budget`].
+#[derive(Debug, Default)]
+pub(crate) struct Spent(u32);
+
+impl Spent {
+    /// Returns `Ready` if the budget is not used up, as far as it is known without an effort. Otherwise wakes the task of `cx`, and
+    /// returns `Pending`.
+    #[inline]
+    pub(crate) fn poll(&mut self, budget: Budget, cx: &mut Context<'_>) -> Poll<()> {
+        if self.0.is_multiple_of(PER_UNIT) { self.poll_exactly(budget, cx) } else { Poll::Ready(()) }
+    }
+
+    /// Returns `Ready` if the budget is not used up: at least one call of the runtime, such as a write, can succeed.
+    pub(crate) fn poll_exactly(&mut self, budget: Budget, cx: &mut Context<'_>) -> Poll<()> {
+        match budget {
+            Budget::PerTask { poll, .. } => poll(cx),
+            Budget::PerSocket if self.0 < PER_SOCKET => Poll::Ready(()),
+            Budget::PerSocket => {
+                self.0 = 0;
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
+        }
+    }
+
+    /// Counts a completed operation. Returns true for every 32nd.
+    #[inline]
+    pub(crate) fn count(&mut self, budget: Budget, cx: &mut Context<'_>) -> bool {
+        self.0 = self.0.wrapping_add(1);
+        if self.0.is_multiple_of(PER_UNIT)
+            && let Budget::PerTask { spend, .. } = budget
+        {
+            spend(cx);
+        }
+        self.0.is_multiple_of(32)
+    }
+}
+
 impl Shared {
     /// Locks the state and calls `work` with it, like [`locked`](Self::locked), if the [`Budget`] is not used up.
     /// Otherwise returns `Pending` and wakes the task of `cx`. Counts one operation if the result is `Ready`. If

@@ -235,7 +235,7 @@ impl<S: PollStream> Stream for Polled<'_, S> {
     }
 }
 
-fn ready<R>(poll: Poll<io::Result<R>>) -> Result<R, StreamError> {
+pub(crate) fn ready<R>(poll: Poll<io::Result<R>>) -> Result<R, StreamError> {
     match poll {
         Poll::Ready(result) => Ok(result?),
         Poll::Pending => Err(StreamError::WouldBlock),

@@ -107,7 +107,20 @@ pub trait Runtime: Clone + Send + Sync + 'static {
     ) -> impl Future<Output = Result<Self::Stream, NetworkError>> + Send;
 }
 
-/// Timer that wakes the task of a [`TaskFuture`](crate::TaskFuture) at a deadline.
+/// A [`Runtime`] that gives a timer to any future, as an [`Exclusive`](crate::Exclusive) socket needs it.
+pub trait TimedRuntime: Runtime {
+    /// Type of the timers.
+    type Timer: AsyncTimer + 'static;
+
+    /// Returns a timer that is not set.
+    ///
+    /// # Errors
+    /// [`NetworkError::NoTimeDriver`] if the runtime runs without timers. Every method of the socket then returns this error.
+    fn new_timer(&self) -> Result<Self::Timer, NetworkError>;
+}
+
+/// Timer that wakes the task of a [`TaskFuture`](crate::TaskFuture), or of an [`Exclusive`](crate::Exclusive) socket, at a
+/// deadline.
 pub trait AsyncTimer: Send {
     /// Sets the timer to `deadline`, or clears it if `deadline` is `None`. A cleared timer must not wake the task or
     /// use processor time.

@@ -256,16 +256,7 @@ impl State {
     }
 
     pub(crate) fn bind(&mut self, endpoint: Endpoint) -> Result<ListenerId, BindError> {
-        if self.socket.is_closing() {
-            return Err(match self.socket.runtime_error() {
-                Some(error) => BindError::Network { endpoint, error },
-                None => BindError::Closed,
-            });
-        }
-        if !self.socket.supports(&endpoint) {
-            return Err(BindError::Transport(self.socket.socket_type(), endpoint));
-        }
-        Ok(self.socket.bind(endpoint))
+        bind(&mut self.socket, endpoint)
     }
 
     /// Binds to the endpoint of a listener that was bound outside of this library, and stores the listener for its
@@ -536,6 +527,20 @@ impl Task {
         self.due = true;
         wakes.add(self.waker.take());
     }
+}
+
+/// Begins to listen at an endpoint, if the socket is open and supports it.
+pub(crate) fn bind(socket: &mut Socket, endpoint: Endpoint) -> Result<ListenerId, BindError> {
+    if socket.is_closing() {
+        return Err(match socket.runtime_error() {
+            Some(error) => BindError::Network { endpoint, error },
+            None => BindError::Closed,
+        });
+    }
+    if !socket.supports(&endpoint) {
+        return Err(BindError::Transport(socket.socket_type(), endpoint));
+    }
+    Ok(socket.bind(endpoint))
 }
 
 /// Stores a waker in `slot`, and clones it only if it differs from the stored one. Returns the waker that was replaced.

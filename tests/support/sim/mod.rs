@@ -29,7 +29,9 @@ pub use world::{Sim, SimTimer};
 use sansmq_proto::address::TransportConfig;
 use sansmq_proto::entropy::SeededEntropy;
 use sansmq_proto::{Endpoint, Entropy, Instant, NetworkError, SessionBuffers, kind};
-use sansmq_runtime::{BoundListener, CurrentRuntime, DialTimer, Runtime, Served, StartError, Task, TaskFuture};
+use sansmq_runtime::{
+    BoundListener, CurrentRuntime, DialTimer, Runtime, Served, StartError, Task, TaskFuture, TimedRuntime,
+};
 use std::cell::RefCell;
 
 /// Socket in the simulation that [`run`] is running.
@@ -82,5 +84,13 @@ impl Runtime for Sim {
 
     async fn dial(self, endpoint: Endpoint, _: TransportConfig, _: DialTimer) -> Result<SimStream, NetworkError> {
         network::connect(&self, &endpoint).await
+    }
+}
+
+impl TimedRuntime for Sim {
+    type Timer = SimTimer;
+
+    fn new_timer(&self) -> Result<SimTimer, NetworkError> {
+        Ok(SimTimer::new(self.clone()))
     }
 }
