@@ -30,6 +30,7 @@
 
 mod blocking_methods;
 mod event_loop;
+mod exclusive;
 mod exit;
 mod inbox;
 mod mio_runtime;
@@ -54,6 +55,7 @@ pub use sansmq_proto as proto;
 pub use sansmq_runtime as runtime;
 
 pub use event_loop::EventLoop;
+pub use exclusive::ExclusiveSocket;
 pub use exit::close_context;
 #[cfg(unix)]
 pub use poller::{PollItem, poll};
