@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 #![allow(clippy::duplicate_mod, reason = "each runtime has its own copy of the suite")]
 
+mod exclusive;
+mod exclusive_sim;
 mod inproc_stress;
 mod mio_blocking;
 mod mio_loop;
