@@ -12,6 +12,7 @@
 //!   spawn each [`Task`] as a [`TaskFuture`]; [`spawn_socket`] returns a [`Handle`].
 //! - To support an event loop that runs no futures, implement these traits except [`AsyncTimer`], and poll each
 //!   [`Task`] when its waker is woken or its timeout has passed. Applications use the same [`Handle`].
+//! - To add sockets with one owner, which need no task and no lock, also implement [`TimedRuntime`]; they are [`Exclusive`].
 //!
 //! # What this crate uses of `sansmq-proto`
 //!

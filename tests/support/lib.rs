@@ -7,7 +7,8 @@
 //!   counts allocations of messages per thread; `fuzz` runs the checks of the fuzz targets with recorded inputs, former
 //!   crashes and random inputs (`fuzz/README.md`); `layers` and `table` check the source and the `README.md` of this
 //!   package;
-//! - `runtimes`: one suite on `tokio`, `smol`, `mio_loop`, `mio_blocking` and in a simulation ([`sim`]); `pairs`,
+//! - `runtimes`: one suite on `tokio`, `smol`, `mio_loop`, `mio_blocking` and in a simulation ([`sim`]), in part on
+//!   `exclusive` sockets; `pairs`,
 //!   `sharing` and `inproc_stress` test sockets of several runtimes or threads together;
 //! - `process`: `hostile` peers and `leaks`, which count memory and descriptors of the process;
 //! - `examples`: the examples of the facade, run as an application runs them;
