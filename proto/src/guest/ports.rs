@@ -1,6 +1,6 @@
 //! Listeners of a [`Guest`], each of which several of its sockets can share: [`Port`].
 
-use crate::address::Endpoint;
+use crate::address::{Endpoint, NetworkError};
 use crate::connection::ConnectionError;
 use crate::guest::link::{Link, Owner, Stage};
 use crate::guest::output::Queued;
@@ -14,6 +14,9 @@ impl<S: Stream, L> Guest<S, L> {
     /// Executes [`Action::Listen`](crate::Action::Listen): requests a listener, or shares one that is there.
     pub(super) fn listen(&mut self, id: SocketId, listener: ListenerId, endpoint: Endpoint) {
         let Some(member) = self.sockets.get_mut(&id) else { return };
+        if let Endpoint::Inproc(_) = endpoint {
+            return member.socket.listen_failed(listener, NetworkError::Unsupported);
+        }
         let mut ports = self.ports.iter().copied();
         let shared = ports.find(|&key| self.slots.listener(key).is_some_and(|at| at.port.is_shared_with(&endpoint)));
         let Some(key) = shared else {

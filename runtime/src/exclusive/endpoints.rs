@@ -21,7 +21,7 @@ impl<T: Kind, R: TimedRuntime> Exclusive<T, R> {
     ///
     /// # Errors
     /// [`BindError`]: `endpoint` is invalid or not supported by the socket type, or the operating system returned an error. Its
-    /// error is [`Unsupported`](sansmq_proto::NetworkError::Unsupported) for `inproc`, and for an endpoint with a resource.
+    /// error is [`Unsupported`](sansmq_proto::NetworkError::Unsupported) for `inproc`.
     pub async fn bind<E>(&mut self, endpoint: E) -> Result<Endpoint, BindError>
     where
         E: TryInto<Endpoint>,

@@ -41,9 +41,9 @@ use std::sync::Arc;
 ///   call after it. For many messages, `try_send` and then [`flush`](Self::flush) need fewer system calls.
 /// - **Dropping the socket drops its queued messages** and closes its connections at once. [`close`](Self::close) sends them.
 ///   The `close` of a [`Context`] does not know of the socket.
-/// - No other socket can reach into this socket, so it has no `inproc` and no shared ports: a `bind` to such an endpoint fails
-///   with [`NetworkError::Unsupported`](sansmq_proto::NetworkError::Unsupported), and so does each dial of `inproc`. A ZAP handler of its context is asked as usual, but
-///   the socket cannot be that handler.
+/// - No other socket can reach into this socket, so it has no `inproc`: a `bind` or a dial there fails with
+///   [`NetworkError::Unsupported`](sansmq_proto::NetworkError::Unsupported). It shares no port with another socket, but peers may
+///   request its resource. A ZAP handler of its context is asked as usual, but the socket cannot be that handler.
 /// - It cannot be passed to a [`Proxy`](crate::Proxy).
 ///
 /// The futures are cancel-safe, as at each method: when a future is dropped, no message is lost and no message is sent twice.

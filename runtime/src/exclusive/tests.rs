@@ -337,15 +337,18 @@ fn dials_without_an_answer_do_not_accumulate() {
 }
 
 #[test]
-fn inproc_and_shared_ports_are_unsupported() {
+fn inproc_is_unsupported_and_a_resource_is_not() {
     let owner = Owner::new();
     let mut dealer = Exclusive::on(&owner.memory, Options::<Dealer>::new());
-    for endpoint in ["inproc://name", "tcp://10.0.0.1:1/name"] {
-        let endpoint: Endpoint = endpoint.parse().unwrap();
+    let mut bind = |endpoint: &Endpoint| {
         let listener = dealer.begin_bind(endpoint.clone()).unwrap();
-        let bound = owner.poll(|cx| dealer.poll_bound(cx, listener, &endpoint));
-        assert_eq!(bound, Poll::Ready(Err(BindError::Network { endpoint, error: NetworkError::Unsupported })));
-    }
+        owner.poll(|cx| dealer.poll_bound(cx, listener, endpoint))
+    };
+    let inproc: Endpoint = "inproc://name".parse().unwrap();
+    let unsupported = BindError::Network { endpoint: inproc.clone(), error: NetworkError::Unsupported };
+    assert_eq!(bind(&inproc), Poll::Ready(Err(unsupported)));
+    let named: Endpoint = "tcp://10.0.0.1:1/name".parse().unwrap();
+    assert_eq!(bind(&named), Poll::Ready(Ok(named)));
 }
 
 #[test]

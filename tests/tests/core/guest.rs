@@ -385,6 +385,22 @@ fn requested(guest: &mut Guest<End>) -> Vec<Key> {
 }
 
 #[test]
+fn inproc_is_unsupported() {
+    let mut guest = Guest::<End>::new();
+    let id = guest.add(Socket::new(Options::<Dealer>::new(), SeededEntropy::new(1)));
+    let socket = guest.socket_mut(id).unwrap();
+    let listener = socket.bind("inproc://name".parse().unwrap());
+    socket.connect("inproc://name".parse().unwrap(), NOW).unwrap();
+    socket.monitor(true);
+    assert_eq!(requested(&mut guest), []);
+    let socket = guest.socket_mut(id).unwrap();
+    assert_eq!(socket.listener(listener), Some(Err(NetworkError::Unsupported)));
+    let events = std::iter::from_fn(|| socket.poll_event());
+    let is_unsupported = |event| matches!(event, Event::ConnectFailed { error: NetworkError::Unsupported, .. });
+    assert_eq!(events.filter(|event| is_unsupported(event.clone())).count(), 1);
+}
+
+#[test]
 fn requests_that_are_no_longer_needed_await_no_answer() {
     let mut guest = Guest::<End>::new();
     let id = guest.add(Socket::new(Options::<Dealer>::new(), SeededEntropy::new(1)));
