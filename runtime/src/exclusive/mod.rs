@@ -113,17 +113,23 @@ impl<T: Kind, R: TimedRuntime> Exclusive<T, R> {
         self.engine.socket()
     }
 
-    /// Drives the connections, and never completes. For a `select!`, while the program waits for something else:
+    /// Drives the connections, and never completes. For a `select!`, while the program waits for something else. Without such a
+    /// macro, a future calls [`poll_drive`](Self::poll_drive):
     ///
     /// ```
     /// # use sansmq::runtime::{Exclusive, TimedRuntime};
-    /// # use sansmq::{RecvError, kind};
-    /// # async fn work<R: TimedRuntime>(socket: &mut Exclusive<kind::Push, R>, other: impl Future<Output = ()>) {
-    /// use futures_util::future::select;
-    /// use std::pin::pin;
+    /// # use sansmq::kind::Push;
+    /// use std::{future::poll_fn, pin::pin, task::Poll};
     ///
-    /// select(pin!(socket.drive()), pin!(other)).await;
-    /// # }
+    /// /// Waits for `other`, and drives the connections of the socket meanwhile.
+    /// async fn wait<V>(socket: &mut Exclusive<Push, impl TimedRuntime>, other: impl Future<Output = V>) -> V {
+    ///     let mut other = pin!(other);
+    ///     poll_fn(|cx| match other.as_mut().poll(cx) {
+    ///         Poll::Pending => socket.poll_drive(cx),
+    ///         ready => ready,
+    ///     })
+    ///     .await
+    /// }
     /// ```
     ///
     /// Cancel-safe.
