@@ -253,6 +253,16 @@ impl<T: Sends> ExclusiveSocket<T> {
         self.send_until(message.into(), Some(timeout))
     }
 
+    /// Queues a message for many messages in a row: blocks while the socket has no room for it, but makes no system call for each
+    /// message. Call [`flush`](Self::flush) after the last. See [`Exclusive::feed`].
+    ///
+    /// # Errors
+    /// [`SendError`], which returns the message; never [`SendError::Full`].
+    pub fn feed(&mut self, message: impl Into<Message>) -> Result<(), SendError> {
+        let mut waiting = Some(message.into());
+        self.block_on(|socket, cx| socket.poll_feed(cx, &mut waiting))
+    }
+
     fn send_until(&mut self, message: Message, timeout: Option<Duration>) -> Result<(), SendError> {
         let mut waiting = Some(message);
         let sent = self.block(timeout, |socket, cx| socket.poll_send(cx, &mut waiting));

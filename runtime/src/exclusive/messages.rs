@@ -2,6 +2,7 @@
 
 use crate::adapters::arrived;
 use crate::exclusive::Exclusive;
+use crate::exclusive::engine::Engine;
 use crate::runtime::TimedRuntime;
 use core::future::poll_fn;
 use core::task::{Context, Poll, ready};
@@ -32,12 +33,58 @@ impl<T: Sends, R: TimedRuntime> Exclusive<T, R> {
     pub fn poll_send(&mut self, cx: &mut Context<'_>, message: &mut Option<Message>) -> Poll<Result<(), SendError>> {
         // With a used-up budget, the socket would take the message, and the runtime would refuse to write it.
         ready!(self.engine.poll_budget(cx));
+        self.poll_offer(cx, message, |engine| _ = engine.round())
+    }
+
+    /// Queues a message for many messages in a row, such as [`SinkExt::feed`] of `futures` does: waits while the socket has no
+    /// room, as [`send`](Self::send) does, but makes no system call for each message. The messages are written in batches, the
+    /// last ones only by a call that drives, such as [`flush`](Self::flush):
+    ///
+    /// ```
+    /// # use sansmq::runtime::{Exclusive, TimedRuntime};
+    /// # use sansmq::{SendError, kind::Push};
+    /// # async fn work(push: &mut Exclusive<Push, impl TimedRuntime>) -> Result<(), SendError> {
+    /// for number in 0..1000 {
+    ///     push.feed(format!("task {number}")).await?;
+    /// }
+    /// push.flush().await;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// Cancel-safe, like `send`.
+    ///
+    /// [`SinkExt::feed`]: https://docs.rs/futures/latest/futures/sink/trait.SinkExt.html#method.feed
+    ///
+    /// # Errors
+    /// [`SendError`], which returns the message; never [`SendError::Full`].
+    pub async fn feed(&mut self, message: impl Into<Message>) -> Result<(), SendError> {
+        let mut message = Some(message.into());
+        poll_fn(|cx| self.poll_feed(cx, &mut message)).await
+    }
+
+    /// Queues the message in `message`, as [`feed`](Self::feed) does, and leaves `None` there. While the socket has no room,
+    /// returns `Pending` and keeps the message. Returns `Ready` if there is no message.
+    ///
+    /// # Errors
+    /// [`SendError`], which returns the message.
+    pub fn poll_feed(&mut self, cx: &mut Context<'_>, message: &mut Option<Message>) -> Poll<Result<(), SendError>> {
+        self.poll_offer(cx, message, |engine| _ = engine.socket_mut())
+    }
+
+    /// Waits until the socket takes the message, and then calls `finish`.
+    fn poll_offer(
+        &mut self,
+        cx: &mut Context<'_>,
+        message: &mut Option<Message>,
+        finish: impl Fn(&mut Engine<R>),
+    ) -> Poll<Result<(), SendError>> {
         let sent = ready!(self.engine.poll_until(cx, |engine| {
             let Some(message) = message.as_mut() else { return Poll::Ready(Ok(())) };
             match engine.waiting_socket().offer(message) {
                 Err(Unsent::Full) => Poll::Pending,
                 sent => {
-                    engine.round();
+                    finish(engine);
                     Poll::Ready(sent)
                 }
             }

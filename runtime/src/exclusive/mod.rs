@@ -38,7 +38,8 @@ use std::sync::Arc;
 /// - Methods that are not `async`, such as [`connect`](Self::connect), [`subscribe`](Self::subscribe) and
 ///   [`try_send`](Self::try_send), take effect with the next call that drives.
 /// - [`send`](Self::send) hands the message to the operating system if this is possible at once, so a program needs no further
-///   call after it. For many messages, `try_send` and then [`flush`](Self::flush) need fewer system calls.
+///   call after it. Each `send` is a system call: for many small messages, [`feed`](Self::feed) and then [`flush`](Self::flush)
+///   are several times faster.
 /// - **Dropping the socket drops its queued messages** and closes its connections at once. [`close`](Self::close) sends them.
 ///   The `close` of a [`Context`] does not know of the socket.
 /// - No other socket can reach into this socket, so it has no `inproc`: a `bind` or a dial there fails with

@@ -33,6 +33,7 @@ struct World {
     listener: Option<Waker>,
     /// Number of reads from all streams.
     reads: usize,
+    writes: usize,
     /// Number of dials, which never end by themselves.
     dials: usize,
     /// Deadline of the timer.
@@ -165,6 +166,7 @@ impl PollStream for MemoryStream {
     }
 
     fn poll_write_vectored(&mut self, _: &mut Context<'_>, slices: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        self.memory.world().writes += 1;
         Poll::Ready(Ok(slices.iter().map(|slice| slice.len()).sum()))
     }
 
@@ -175,13 +177,13 @@ impl PollStream for MemoryStream {
 
 const ENDPOINT: &str = "tcp://10.0.0.1:1";
 
-/// Returns the greeting and the READY command of a PUSH.
-fn hello() -> Vec<u8> {
+/// Returns the greeting and the READY command of a PUSH or a PULL.
+fn hello(socket_type: &str) -> Vec<u8> {
     let mut greeting = [0; 64];
     greeting[0] = 0xff;
     greeting[9..11].copy_from_slice(&[0x7f, 3]);
     greeting[12..16].copy_from_slice(b"NULL");
-    [&greeting[..], b"\x04\x1a\x05READY\x0bSocket-Type\0\0\0\x04PUSH"].concat()
+    [&greeting[..], b"\x04\x1a\x05READY\x0bSocket-Type\0\0\0\x04", socket_type.as_bytes()].concat()
 }
 
 /// Waker of a task, which counts how often it is woken.
@@ -234,7 +236,7 @@ impl Owner {
         let listener = pull.begin_bind(endpoint.clone()).unwrap();
         let bound = self.poll(|cx| pull.poll_bound(cx, listener, &endpoint));
         assert_eq!(bound, Poll::Ready(Ok(endpoint)));
-        let streams: Vec<_> = (0..peers).map(|_| self.memory.connect(&hello())).collect();
+        let streams: Vec<_> = (0..peers).map(|_| self.memory.connect(&hello("PUSH"))).collect();
         self.settle(|cx| pull.poll_recv(cx));
         assert_eq!(pull.socket().ready_peers(), peers);
         (pull, streams)
@@ -334,6 +336,35 @@ fn dials_without_an_answer_do_not_accumulate() {
         let mut world = owner.memory.world();
         world.now = world.deadline.expect("the socket dials again").as_nanos();
     }
+}
+
+#[test]
+fn fed_messages_are_written_in_batches() {
+    const COUNT: usize = 320;
+    let writes = [false, true].map(|feeds| {
+        let owner = Owner::new();
+        let mut push = Exclusive::on(&owner.memory, Options::<Push>::new());
+        let endpoint: Endpoint = ENDPOINT.parse().unwrap();
+        let listener = push.begin_bind(endpoint.clone()).unwrap();
+        assert!(owner.poll(|cx| push.poll_bound(cx, listener, &endpoint)).is_ready());
+        let _peer = owner.memory.connect(&hello("PULL"));
+        owner.settle(|cx| push.poll_drive::<()>(cx));
+        let before = owner.memory.world().writes;
+        for _ in 0..COUNT {
+            let mut message = Some("message".into());
+            while owner
+                .poll(|cx| if feeds { push.poll_feed(cx, &mut message) } else { push.poll_send(cx, &mut message) })
+                .is_pending()
+            {}
+            assert_eq!(message, None);
+        }
+        let mut flush = push.begin_flush();
+        while owner.poll(|cx| push.poll_flush(cx, &mut flush)).is_pending() {}
+        assert_eq!(push.stats().sent.messages, COUNT as u64);
+        owner.memory.world().writes - before
+    });
+    assert_eq!(writes[0], COUNT, "each `send` writes");
+    assert!((1..=COUNT / 32 + 1).contains(&writes[1]), "{} writes", writes[1]);
 }
 
 #[test]
