@@ -84,6 +84,10 @@ impl<S> Link<S> {
         }
     }
 
+    pub(super) const fn is_connected(&self) -> bool {
+        matches!(self.stage, Stage::Connected(..))
+    }
+
     pub(super) const fn stream_mut(&mut self) -> Option<&mut S> {
         match &mut self.stage {
             Stage::Connecting(stream, _) | Stage::Connected(stream, _) => Some(stream),

@@ -301,7 +301,9 @@ impl<S: Stream, L> Guest<S, L> {
     /// Answers [`Output::Listen`]: the listener and the endpoint at which it listens, with the port that the operating system
     /// has chosen for a wildcard; or the reason for which there is none.
     pub fn listening<E: Into<NetworkError>>(&mut self, key: Key, outcome: Result<(L, Endpoint), E>) {
-        let Some(listener) = self.slots.listener_mut(key) else { return };
+        let Some(listener) = self.slots.listener_mut(key) else {
+            return self.queued.extend(outcome.ok().map(|(open, _)| Queued::StopListening(key, open)));
+        };
         if listener.open.is_some() {
             return;
         }
@@ -327,9 +329,12 @@ impl<S: Stream, L> Guest<S, L> {
 
     /// Answers [`Output::Accept`]: a connection and the address of the peer, or an error. After `WouldBlock`, the guest accepts
     /// again when the listener is reported as [ready](Self::ready). After another error, it pauses for a short time, because
-    /// such errors are usually caused by missing resources.
+    /// such errors are usually caused by missing resources. A connection that exceeds a limit of the socket is returned by
+    /// [`Output::Gone`].
     pub fn accepted<E: Into<StreamError>>(&mut self, key: Key, outcome: Result<(S, Endpoint), E>) {
-        let Some(listener) = self.slots.listener_mut(key) else { return };
+        let Some(listener) = self.slots.listener_mut(key) else {
+            return outcome.into_iter().for_each(|(stream, _)| self.discard(stream));
+        };
         let error = match outcome.map_err(Into::into) {
             Ok((stream, from)) => {
                 self.admit(key, stream, from);
@@ -361,13 +366,16 @@ impl<S: Stream, L> Guest<S, L> {
     }
 
     /// Answers [`Output::Dial`]: a stream that has begun to connect, or an error. Answers [`Output::Resolve`] too, for loops that
-    /// look a name up and connect in one step. The guest waits for the stream to be reported
-    /// as [ready](Self::ready), and then asks [`Stream::established`] for the outcome. After an error it requests an attempt with
-    /// the next address of the peer. Without another address the dial has failed, and the socket decides when to dial again.
+    /// look a name up and connect in one step. The guest waits until the stream is reported as [ready](Self::ready), and then gets
+    /// the outcome from [`Stream::established`]. Without a poller, the loop must report a stream that is already connected itself:
+    /// otherwise both sides may wait for each other. After an error the guest requests an attempt with the next address of the
+    /// peer. Without another address the dial has failed, and the socket decides when to dial again.
     pub fn dialled<E: Into<NetworkError>>(&mut self, key: Key, outcome: Result<S, E>) {
         match outcome {
             Ok(stream) => {
-                let Some(link) = self.slots.link_mut(key) else { return };
+                let Some(link) = self.slots.link_mut(key) else {
+                    return self.queued.push_back(Queued::Gone(key, stream));
+                };
                 if link.connecting(stream) {
                     link.watched = Some(Interest::WRITE);
                     self.queued.push_back(Queued::Register(key, Interest::WRITE));
@@ -378,8 +386,9 @@ impl<S: Stream, L> Guest<S, L> {
     }
 
     /// Returns true while [`Output::Listen`], [`Output::Resolve`] or [`Output::Dial`] with this key waits for its answer. Returns
-    /// false when it was answered, and when its socket no longer needs it, for example after `disconnect`: a loop can then
-    /// cancel its work for the answer.
+    /// false when it was answered, and when its socket no longer needs it, for example after `disconnect` and the next
+    /// [`poll`](Self::poll): a loop can then cancel its work for the answer. The stream or listener of a later answer is
+    /// returned by [`Output::Gone`] or [`Output::StopListening`].
     pub fn awaits_answer(&self, key: Key) -> bool {
         match self.slots.get(key) {
             Some(Slot::Link(link)) => link.dial().is_some(),
@@ -397,25 +406,49 @@ impl<S: Stream, L> Guest<S, L> {
         }
     }
 
-    /// Removes a socket that is [closed](Socket::is_closed). Returns `None`, and removes nothing, if it is not closed.
+    /// Returns the events that the loop must wait for at the stream or listener with this key, and [`Interest::NONE`] after its end:
+    /// those of the latest [`Output::Register`] or [`Output::Interest`]. For pollers that report one event of an entry, and then
+    /// disarm it (`EPOLLONESHOT`, and the default of the crate `polling`): arm each reported entry again before the next wait.
+    pub fn interest(&self, key: Key) -> Interest {
+        match self.slots.get(key) {
+            Some(Slot::Link(link)) => link.watched.unwrap_or(Interest::NONE),
+            Some(Slot::Listener(listener)) if listener.open.is_some() && !listener.is_paused => Interest::READ,
+            Some(Slot::Listener(_)) | None => Interest::NONE,
+        }
+    }
+
+    /// Removes a socket that is [closed](Socket::is_closed). Returns `None`, and removes nothing, if it is not closed. Its streams and
+    /// listeners end: `poll` still returns [`Output::Gone`] and [`Output::StopListening`] for those that are left.
     pub fn remove(&mut self, id: SocketId) -> Option<Socket> {
         self.sockets.get(&id).filter(|member| member.socket.is_closed())?;
+        // The actions that end its listeners and streams may still be queued.
+        while let Some(&listener) = self.sockets.get(&id).and_then(|member| member.listeners.keys().next()) {
+            self.leave(id, listener);
+        }
         self.changed.remove(&id);
         self.deadlines.clear(Due::Socket(id));
-        self.sockets.remove(&id).map(|member| member.socket)
+        let member = self.sockets.remove(&id)?;
+        for key in member.links.into_iter().flatten() {
+            match self.slots.link_mut(key) {
+                // Its next turn ends the connection, but first sends what remains.
+                Some(link) if link.is_connected() => self.continue_link(key),
+                Some(_) | None => self.end(key),
+            }
+        }
+        Some(member.socket)
     }
 
     /// Returns the streams and listeners that the loop must wait for, each with its key and the events. For pollers that get all
     /// of them in each call, such as `poll(2)`, instead of [`Output::Register`] and [`Output::Interest`].
     pub fn watched(&self) -> impl Iterator<Item = (Key, Source<'_, S, L>, Interest)> {
         self.slots.iter().filter_map(|(key, slot)| {
-            let interest = match slot {
-                Slot::Link(link) if link.is_ready || link.is_in_background => Interest::NONE,
-                Slot::Link(link) => link.watched?,
-                Slot::Listener(listener) if listener.is_paused || listener.is_accepting => Interest::NONE,
-                Slot::Listener(_) => Interest::READ,
+            // Those in line for a turn need no event.
+            let is_waiting = match slot {
+                Slot::Link(link) => !link.is_ready && !link.is_in_background,
+                Slot::Listener(listener) => !listener.is_accepting,
             };
-            (interest != Interest::NONE).then_some(())?;
+            let interest = self.interest(key);
+            (is_waiting && interest != Interest::NONE).then_some(())?;
             Some((key, slot.source()?, interest))
         })
     }

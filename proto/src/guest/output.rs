@@ -14,7 +14,8 @@ pub enum Output<'a, S, L> {
     /// listener is open; then after each accepted connection, for one listener at a time, and rarely while there is other work,
     /// so that peers that connect do not delay the others.
     Accept(Key, &'a mut L),
-    /// Close the listener, which has been removed from the guest. A poller that does not notice this must be informed first.
+    /// Close the listener, which has been removed from the guest. A poller that does not notice this must be informed first. The
+    /// listener was not registered if the request for it had ended before the answer.
     StopListening(Key, L),
     /// Look up the addresses of the host of the endpoint. Answer with [`Guest::resolved`], at any later time, because a lookup
     /// may block. Requested only for names.
@@ -22,15 +23,19 @@ pub enum Output<'a, S, L> {
     /// Connect to the address. Answer with [`Guest::dialled`].
     Dial(Key, Target),
     /// Begin to watch a new stream or listener with a poller, and report its events with [`Guest::ready`]. An edge-triggered
-    /// poller watches for both directions, and does not need [`Interest`](Self::Interest).
+    /// poller watches for both directions, and does not need [`Interest`](Self::Interest). A poller that disarms an entry after
+    /// each event uses [`Guest::interest`].
     Register(Key, Source<'a, S, L>, Interest),
     /// Watch the stream or listener for these events from now on. Needed by pollers that report an event until it is handled.
+    /// There are no events while a stream waits for its application, and while a listener pauses after an error.
     Interest(Key, Source<'a, S, L>, Interest),
     /// The guest may have read from the stream, written to it, or closed its sending direction. A loop that moves the bytes of
     /// the stream itself, such as a completion ring, does so now; all others ignore it.
     Turned(Key, &'a mut S),
     /// Close the stream, which has been removed from the guest, by dropping it. A poller that does not notice this must be
-    /// informed first.
+    /// informed first. The stream was not registered if its connection was rejected or has failed at once, so a poller must accept
+    /// the removal of an unknown stream: peers can cause it. After a failed attempt to connect, [`Dial`](Self::Dial) requests the
+    /// next attempt with the same key.
     Gone(Key, S),
     /// [`Socket::recv`](crate::Socket::recv) may return another result than before, for example a message.
     Readable(SocketId),

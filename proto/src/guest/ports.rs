@@ -1,7 +1,7 @@
 //! Listeners of a [`Guest`], each of which several of its sockets can share: [`Port`].
 
 use crate::address::{Endpoint, NetworkError};
-use crate::connection::ConnectionError;
+use crate::connection::{Connection, ConnectionError};
 use crate::guest::link::{Link, Owner, Stage};
 use crate::guest::output::Queued;
 use crate::guest::{Guest, Key, Listener, PortMember, Slot, SocketId};
@@ -81,30 +81,46 @@ impl<S: Stream, L> Guest<S, L> {
         self.queued.extend(at.open.map(|listener| Queued::StopListening(key, listener)));
     }
 
-    /// Creates the link of an accepted stream. Drops the stream if a limit is reached.
+    /// Creates the link of an accepted stream. Discards the stream if a limit is reached.
     pub(super) fn admit(&mut self, key: Key, stream: S, from: Endpoint) {
+        let Some((owner, connection)) = self.begin_connection(key, from) else { return self.discard(stream) };
+        let stage = Stage::connected(stream, connection);
+        let link = if let Owner::Pipe(id, pipe) = owner {
+            self.insert(id, pipe, stage)
+        } else {
+            let link = self.slots.insert(Slot::Link(Link::new(owner, stage)));
+            self.slots.listener_mut(key).map(|at| at.unassigned.insert(link));
+            link
+        };
+        self.continue_link(link);
+    }
+
+    /// Returns the connection of a peer that a listener has accepted, and its owner. Returns `None` if a limit is reached.
+    fn begin_connection(&mut self, key: Key, from: Endpoint) -> Option<(Owner, Connection)> {
         let now = self.now;
-        let Some(at) = self.slots.listener_mut(key) else { return };
+        let at = self.slots.listener_mut(key)?;
         let owner = at.port.owner();
-        let Some(&(id, listener)) = owner.or_else(|| at.port.members().next()) else { return };
-        let Some(member) = self.sockets.get_mut(&id) else { return };
+        let &(id, listener) = owner.or_else(|| at.port.members().next())?;
+        let member = self.sockets.get_mut(&id)?;
         self.changed.insert(id);
         if owner.is_some() {
-            if let Some((pipe, connection)) = member.socket.accepted(listener, from, now) {
-                let link = self.insert(id, pipe, Stage::connected(stream, connection));
-                self.continue_link(link);
-            }
-        } else if at.unassigned.len() < Port::<PortMember>::MAX_UNASSIGNED {
-            let limits = Arc::clone(at.port.limits());
-            let Some(mut connection) = member.socket.accept_shared(listener, &from, &limits, now) else { return };
-            connection.set_peer_address(from.clone());
-            let link = Link::new(Owner::Port(key, from), Stage::connected(stream, connection));
-            let link = self.slots.insert(Slot::Link(link));
-            if let Some(at) = self.slots.listener_mut(key) {
-                at.unassigned.insert(link);
-            }
-            self.continue_link(link);
+            let (pipe, connection) = member.socket.accepted(listener, from, now)?;
+            return Some((Owner::Pipe(id, pipe), connection));
         }
+        if at.unassigned.len() >= Port::<PortMember>::MAX_UNASSIGNED {
+            return None;
+        }
+        let limits = Arc::clone(at.port.limits());
+        let mut connection = member.socket.accept_shared(listener, &from, &limits, now)?;
+        connection.set_peer_address(from.clone());
+        Some((Owner::Port(key, from), connection))
+    }
+
+    /// Returns a stream that has no link to the loop, which may have to close it.
+    pub(super) fn discard(&mut self, stream: S) {
+        let key = self.slots.insert(Slot::Link(Link::new(Owner::Rejected, Stage::Ended)));
+        self.slots.remove(key);
+        self.queued.push_back(Queued::Gone(key, stream));
     }
 
     /// Assigns the connection of a link to the socket that is bound to the resource which its peer has requested, if there is

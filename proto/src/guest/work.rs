@@ -64,22 +64,27 @@ impl<S: Stream, L> Guest<S, L> {
         if !core::mem::replace(&mut self.may_work_in_background, false) {
             return None;
         }
-        let key = self.background.pop_front()?;
-        if let Some(Slot::Link(link)) = self.slots.get_mut(key) {
-            link.is_in_background = false;
+        // Streams that have ended take no turn, and must not delay the others.
+        while let Some(key) = self.background.pop_front() {
+            if let Some(link) = self.slots.link_mut(key) {
+                link.is_in_background = false;
+                return Some(key);
+            }
         }
-        Some(key)
+        None
     }
 
     fn take_accepting(&mut self) -> Option<Key> {
         if !core::mem::replace(&mut self.may_accept, false) {
             return None;
         }
-        let key = self.accepting.pop_front()?;
-        if let Some(Slot::Listener(listener)) = self.slots.get_mut(key) {
-            listener.is_accepting = false;
+        while let Some(key) = self.accepting.pop_front() {
+            if let Some(listener) = self.slots.listener_mut(key) {
+                listener.is_accepting = false;
+                return Some(key);
+            }
         }
-        Some(key)
+        None
     }
 
     /// Lets a stream take a turn, in this round if nothing else is ready.

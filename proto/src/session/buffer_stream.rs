@@ -79,7 +79,7 @@ impl<T> BufferStream<T> {
         self.received.extend_from_slice(bytes);
     }
 
-    /// Reports that the peer sends no more bytes.
+    /// Reports that the peer sends no more bytes. A stream that is not connected yet has failed to connect.
     pub const fn end(&mut self) {
         self.has_ended = true;
     }
@@ -135,6 +135,7 @@ impl<T> Stream for BufferStream<T> {
     fn established(&mut self) -> Result<(), StreamError> {
         match self.error {
             Some(error) => Err(error.into()),
+            None if self.is_connecting && self.has_ended => Err(StreamError::Eof),
             None if self.is_connecting => Err(StreamError::WouldBlock),
             None => Ok(()),
         }
@@ -177,5 +178,8 @@ mod tests {
         assert_eq!((stream.room(), stream.established()), (0, Err(StreamError::WouldBlock)));
         stream.establish();
         assert_eq!((stream.room(), stream.established(), stream.handle), (1, Ok(()), 'a'));
+        let mut stream = BufferStream::new('b', 0).connecting();
+        stream.end();
+        assert_eq!(stream.established(), Err(StreamError::Eof));
     }
 }

@@ -1,5 +1,6 @@
 //! Tests of `Guest`: two loops of guests over streams in memory, in the right order and in any order.
 
+use crate::guest_faults::{Method, Plan};
 use sansmq_proto::connection::{ConnectionTimer, Credentials, Outbox};
 use sansmq_proto::entropy::SeededEntropy;
 use sansmq_proto::guest::{Cause, Deadline, Guest, Key, Output, SocketId, Source, Target};
@@ -29,16 +30,17 @@ struct Lane {
 }
 
 /// End of a connection in memory. Its buffers hold few bytes, so that writes are often partial.
-struct End {
+pub(crate) struct End {
     incoming: Rc<RefCell<Lane>>,
     outgoing: Rc<RefCell<Lane>>,
     room: usize,
     is_established: bool,
     /// Number of steps of all streams: bytes were moved, or a direction was closed.
     steps: Rc<Cell<u64>>,
+    plan: Rc<Plan>,
 }
 
-fn connection(room: usize, steps: &Rc<Cell<u64>>) -> (End, End) {
+fn connection(room: usize, steps: &Rc<Cell<u64>>, plan: &Rc<Plan>) -> (End, End) {
     let lanes = [Rc::<RefCell<Lane>>::default(), Rc::<RefCell<Lane>>::default()];
     let end = |incoming: usize, outgoing: usize| End {
         incoming: Rc::clone(&lanes[incoming]),
@@ -46,6 +48,7 @@ fn connection(room: usize, steps: &Rc<Cell<u64>>) -> (End, End) {
         room,
         is_established: true,
         steps: Rc::clone(steps),
+        plan: Rc::clone(plan),
     };
     (end(0, 1), end(1, 0))
 }
@@ -54,6 +57,15 @@ impl End {
     fn cut(&self) {
         self.incoming.borrow_mut().is_cut = true;
         self.outgoing.borrow_mut().is_cut = true;
+    }
+
+    /// Fails this call, if the plan does.
+    fn check(&self, method: Method) -> Result<(), StreamError> {
+        let Some(error) = self.plan.error(method) else { return Ok(()) };
+        if !matches!(error, StreamError::WouldBlock | StreamError::Interrupted) {
+            self.cut();
+        }
+        Err(error)
     }
 
     /// Returns true if a poller would report the stream for `interest`.
@@ -67,6 +79,7 @@ impl End {
 
 impl Stream for End {
     fn read(&mut self, buffer: &mut [u8]) -> Result<usize, StreamError> {
+        self.check(Method::Read)?;
         let lane = &mut *self.incoming.borrow_mut();
         if lane.is_cut {
             return Err(NetworkError::Reset.into());
@@ -81,6 +94,7 @@ impl Stream for End {
     }
 
     fn write(&mut self, data: &Outbox) -> Result<usize, StreamError> {
+        self.check(Method::Write)?;
         let lane = &mut *self.outgoing.borrow_mut();
         if lane.is_cut {
             return Err(NetworkError::Reset.into());
@@ -95,6 +109,7 @@ impl Stream for End {
     }
 
     fn close_write(&mut self) -> Result<(), StreamError> {
+        self.check(Method::CloseWrite)?;
         let lane = &mut *self.outgoing.borrow_mut();
         if lane.is_cut {
             return Err(NetworkError::Reset.into());
@@ -105,6 +120,7 @@ impl Stream for End {
     }
 
     fn established(&mut self) -> Result<(), StreamError> {
+        self.check(Method::Established)?;
         if self.outgoing.borrow().is_cut {
             return Err(NetworkError::Refused.into());
         }
@@ -127,43 +143,44 @@ impl Drop for End {
 }
 
 /// Listener in memory: the connections that have not been accepted.
-type Backlog = Rc<RefCell<VecDeque<End>>>;
+pub(crate) type Backlog = Rc<RefCell<VecDeque<End>>>;
 
-struct Loop {
-    guest: Guest<End, Backlog>,
-    sockets: Vec<SocketId>,
+pub(crate) struct Loop {
+    pub(crate) guest: Guest<End, Backlog>,
+    pub(crate) sockets: Vec<SocketId>,
 }
 
 /// Two loops in one network.
-struct World {
-    loops: [Loop; 2],
+pub(crate) struct World {
+    pub(crate) loops: [Loop; 2],
     /// Listeners by the port of their endpoint.
     backlogs: Vec<(Endpoint, Backlog)>,
-    now: Instant,
+    pub(crate) now: Instant,
     room: usize,
     /// Number of steps of all streams, and of all outputs that are not only `Turned`.
     steps: Rc<Cell<u64>>,
+    pub(crate) plan: Rc<Plan>,
 }
 
 const NOW: Instant = Instant::ORIGIN;
-const SERVER: &str = "tcp://10.0.0.1:1";
+pub(crate) const SERVER: &str = "tcp://10.0.0.1:1";
 /// Largest number of rounds without progress, after which both loops wait.
 const IDLE_ROUNDS: usize = 4;
 const CREDENTIALS: Credentials = Credentials { pid: None, uid: 7, gid: 8 };
 
 impl World {
-    fn new(room: usize) -> Self {
+    pub(crate) fn new(room: usize) -> Self {
         let loops = [0, 1].map(|_| Loop { guest: Guest::new(), sockets: Vec::new() });
-        Self { loops, backlogs: Vec::new(), now: Instant::ORIGIN, room, steps: Rc::default() }
+        Self { loops, backlogs: Vec::new(), now: Instant::ORIGIN, room, steps: Rc::default(), plan: Rc::default() }
     }
 
-    fn add<T: Kind>(&mut self, which: usize, options: Options<T>) {
+    pub(crate) fn add<T: Kind>(&mut self, which: usize, options: Options<T>) {
         let seed = self.loops[which].sockets.len() as u64;
         let id = self.loops[which].guest.add(Socket::new(options, SeededEntropy::new(seed)));
         self.loops[which].sockets.push(id);
     }
 
-    fn socket(&mut self, which: usize, index: usize) -> &mut Socket {
+    pub(crate) fn socket(&mut self, which: usize, index: usize) -> &mut Socket {
         let side = &mut self.loops[which];
         side.guest.socket_mut(side.sockets[index]).unwrap()
     }
@@ -181,7 +198,7 @@ impl World {
     fn dial(&mut self, endpoint: &Endpoint) -> Result<End, NetworkError> {
         self.backlogs.retain(|(_, backlog)| Rc::strong_count(backlog) > 1);
         let backlog = self.backlogs.iter().find(|(other, _)| other == endpoint).ok_or(NetworkError::Refused)?;
-        let (dialled, accepted) = connection(self.room, &self.steps);
+        let (dialled, accepted) = connection(self.room, &self.steps, &self.plan);
         backlog.1.borrow_mut().push_back(accepted);
         Ok(dialled)
     }
@@ -276,7 +293,7 @@ impl World {
         self.poll_until_wait(which)
     }
 
-    fn poll_until_wait(&mut self, which: usize) -> Option<Deadline> {
+    pub(crate) fn poll_until_wait(&mut self, which: usize) -> Option<Deadline> {
         for _ in 0..10_000 {
             match self.poll(which) {
                 Step::Request(request) => self.answer(which, request),
@@ -289,7 +306,7 @@ impl World {
 
     /// Runs both loops until neither has work or events, or until `limit`. A loop must not be busy without progress: after a few
     /// rounds at the same time without a step, it must wait.
-    fn settle(&mut self, limit: Instant) {
+    pub(crate) fn settle(&mut self, limit: Instant) {
         let (mut before, mut idle) = ((0, self.now), 0);
         for _ in 0..100_000 {
             let progress = (self.steps.get(), self.now);
@@ -367,7 +384,7 @@ fn loop_looks_up_and_connects_in_one_step() {
     guest.socket_mut(id).unwrap().connect(endpoint.clone(), NOW).unwrap();
     let [key] = requested(&mut guest)[..] else { panic!("the name must be looked up") };
     assert_eq!((guest.awaits_answer(key), guest.dialled_endpoint(key)), (true, Some(&endpoint)));
-    guest.dialled(key, Ok::<_, NetworkError>(connection(100, &Rc::default()).0));
+    guest.dialled(key, Ok::<_, NetworkError>(connection(100, &Rc::default(), &Rc::default()).0));
     assert_eq!((guest.awaits_answer(key), guest.dialled_endpoint(key)), (false, None));
     assert!(matches!(guest.poll(NOW), Output::Register(registered, ..) if registered == key));
 }
@@ -795,7 +812,7 @@ impl Chaos {
 
     /// Gives a stream or a listener that was not requested.
     fn surprise(&mut self, which: usize, key: Key) {
-        let (stream, other) = connection(self.world.room, &self.world.steps);
+        let (stream, other) = connection(self.world.room, &self.world.steps, &self.world.plan);
         drop(other);
         let guest = &mut self.world.loops[which].guest;
         match self.random.below(4) {

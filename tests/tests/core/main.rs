@@ -9,6 +9,7 @@ mod errors;
 #[cfg(feature = "meter")]
 mod fuzz;
 mod guest;
+mod guest_faults;
 mod idle;
 mod layers;
 mod lifecycle;
