@@ -9,6 +9,7 @@ pub use buffer_stream::BufferStream;
 pub use buffers::SessionBuffers;
 pub use stream::{Stream, StreamError};
 
+use crate::address::NetworkError;
 use crate::connection::{Connection, ConnectionError, ConnectionTimer, Fault, Link};
 use crate::cost;
 use crate::time::Instant;
@@ -16,7 +17,8 @@ use bytes::{Buf, BytesMut};
 use core::ops::BitOr;
 use core::time::Duration;
 
-/// Readiness events that a session waits for at its stream. [`Session::turn`] returns them in [`Turn::Wait`].
+/// Readiness events that a session waits for at its stream. [`Session::turn`] returns them in [`Turn::Wait`], and a
+/// [`Guest`](crate::guest::Guest) in its outputs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Interest {
     /// True if the caller must call [`Session::turn`] when the stream becomes readable.
@@ -149,6 +151,9 @@ enum ReadOutcome {
 
 /// Maximum number of rounds in one call of [`Session::turn`]. Each round writes the pending output and reads once.
 const ROUNDS: usize = 4;
+
+/// Maximum number of interrupted writes in one turn. After more, the stream counts as failed.
+const MAX_INTERRUPTIONS: usize = 1000;
 
 /// Maximum size in bytes of a read that goes directly into the buffer of a large message body.
 // Small reads stay in the processor's caches until they are copied again, and free space in the kernel's buffer early,
@@ -367,6 +372,7 @@ impl Session {
         if let SessionPhase::WriteFailed(_) = self.phase {
             return false;
         }
+        let mut interruptions = 0;
         while let Some(outbox) = self.connection.poll_transmit() {
             let failure = match stream.write(outbox) {
                 Ok(0) | Err(StreamError::Eof) => ConnectionError::PeerClosed,
@@ -375,7 +381,11 @@ impl Session {
                     continue;
                 }
                 Err(StreamError::WouldBlock) => return false,
-                Err(StreamError::Interrupted) => continue,
+                Err(StreamError::Interrupted) if interruptions < MAX_INTERRUPTIONS => {
+                    interruptions += 1;
+                    continue;
+                }
+                Err(StreamError::Interrupted) => NetworkError::Other.into(),
                 Err(StreamError::Failed(error)) => error.into(),
             };
             self.phase = SessionPhase::WriteFailed(failure);
@@ -458,12 +468,13 @@ impl Session {
             match stream.close_write() {
                 Ok(()) => closing.is_write_closed = true,
                 Err(StreamError::WouldBlock) => return Ok(Turn::Wait(Interest::WRITE)),
+                Err(StreamError::Interrupted) => return Ok(Turn::Again),
                 Err(_) => return Err(reason),
             }
         }
         for _ in 0..ROUNDS {
             match stream.read(room) {
-                Ok(1..) => {}
+                Ok(1..) | Err(StreamError::Interrupted) => {}
                 Err(StreamError::WouldBlock) => return Ok(Turn::Wait(Interest::READ)),
                 Ok(0) | Err(_) => return Err(reason),
             }

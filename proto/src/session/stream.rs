@@ -77,7 +77,7 @@ pub trait Stream {
     /// [`StreamError::WouldBlock`] if no bytes can be written now, and [`StreamError::Interrupted`] if the call can be
     /// repeated at once. With heartbeats, a write that succeeds after `WouldBlock` counts as a sign of life of the peer.
     ///
-    /// Any other error is final, and `Ok(0)` is final too: the session then writes no more bytes.
+    /// Any other error is final, and `Ok(0)` and 1000 interruptions in one turn are final too: the session then writes no more bytes.
     ///
     /// After a final error, the session still reads the last messages of the peer, until [`read`](Self::read) fails or
     /// returns 0. An implementation must therefore ensure that after a final write error, `read` also fails or returns
@@ -88,7 +88,7 @@ pub trait Stream {
     ///
     /// # Errors
     /// [`StreamError::WouldBlock`] if the direction cannot be closed yet. The session then calls the method again when
-    /// the stream is writable.
+    /// the stream is writable. [`StreamError::Interrupted`] if the call can be repeated.
     ///
     /// Any other error ends the connection.
     fn close_write(&mut self) -> Result<(), StreamError>;

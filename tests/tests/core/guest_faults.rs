@@ -250,6 +250,41 @@ fn inproc_dial_without_a_pause_does_not_occupy_a_poll() {
     poll(&mut guest, NOW);
 }
 
+/// A stream that is always ready, and never moves a byte.
+#[test]
+fn streams_that_never_move_bytes_do_not_stop_the_close() {
+    for error in [StreamError::WouldBlock, StreamError::Interrupted] {
+        for method in [Method::Read, Method::Write, Method::CloseWrite, Method::Established] {
+            let mut world = World::new(300);
+            let fault = Fault { method, error, after: 0, lasts: true, failures: 0 };
+            world.plan.0.set(Some(fault));
+            let linger = Duration::from_secs(5);
+            world.add(0, Options::<Router>::new().linger(linger));
+            world.add(1, Options::<Dealer>::new().linger(linger));
+            world.socket(0, 0).bind(SERVER.parse().unwrap());
+            world.socket(1, 0).connect(SERVER.parse().unwrap(), NOW).unwrap();
+            world.socket(1, 0).send("request").unwrap();
+            for second in 0..60 {
+                world.now = Instant::from_elapsed(Duration::from_secs(second));
+                if second == 10 {
+                    let now = world.now;
+                    world.socket(0, 0).close(now);
+                    world.socket(1, 0).close(now);
+                }
+                for _ in 0..10 {
+                    for which in [0, 1] {
+                        world.loops[which].guest.all_ready();
+                        world.poll_until_wait(which);
+                    }
+                }
+            }
+            for side in &mut world.loops {
+                assert!(side.guest.remove(side.sockets[0]).is_some(), "{fault:?} {:?}", side.guest.deadline());
+            }
+        }
+    }
+}
+
 #[test]
 fn clock_that_jumps_by_years_is_no_endless_work() {
     let mut world = World::new(1000);
