@@ -54,7 +54,7 @@ impl<S: Stream, L> Guest<S, L> {
     fn take_ready(&mut self) -> Option<Key> {
         self.round = self.round.checked_sub(1)?;
         let key = self.ready.pop_front()?;
-        if let Some(Slot::Link(link)) = self.slots.get_mut(key) {
+        if let Some(link) = self.slots.link_mut(key) {
             link.is_ready = false;
         }
         Some(key)
@@ -89,7 +89,7 @@ impl<S: Stream, L> Guest<S, L> {
 
     /// Lets a stream take a turn, in this round if nothing else is ready.
     pub(super) fn continue_link(&mut self, key: Key) {
-        if let Some(Slot::Link(link)) = self.slots.get_mut(key)
+        if let Some(link) = self.slots.link_mut(key)
             && !core::mem::replace(&mut link.is_ready, true)
         {
             self.ready.push_back(key);
@@ -98,7 +98,7 @@ impl<S: Stream, L> Guest<S, L> {
 
     /// Accepts a connection of a listener, when its turn has come.
     pub(super) fn continue_listener(&mut self, key: Key) {
-        if let Some(Slot::Listener(listener)) = self.slots.get_mut(key)
+        if let Some(listener) = self.slots.listener_mut(key)
             && !core::mem::replace(&mut listener.is_accepting, true)
         {
             self.accepting.push_back(key);

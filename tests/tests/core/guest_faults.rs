@@ -2,9 +2,11 @@
 
 use crate::guest::{SERVER, World};
 use sansmq_proto::entropy::SeededEntropy;
-use sansmq_proto::guest::{Guest, Key, Output};
-use sansmq_proto::kind::{Dealer, Kind, Router};
+use sansmq_proto::guest::{Guest, Key, Output, Source};
+use sansmq_proto::kind::{Dealer, Kind, Pull, Router};
 use sansmq_proto::{BufferStream, Endpoint, Instant, Interest, NetworkError, Options, Socket, StreamError};
+use sansmq_tests::raw_peer::{greeting, property, ready};
+use sansmq_tests::test_stream::TestStream;
 use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -330,4 +332,75 @@ fn interest_of_a_key_is_that_of_the_latest_output() {
     guest.ready(key);
     poll(&mut guest, NOW);
     assert_eq!(guest.interest(key), Interest::NONE);
+}
+
+/// One stream does background work in each round, so those that have ended must not count.
+#[test]
+fn ended_streams_do_not_delay_background_work() {
+    let mut guest = Guest::<TestStream>::new();
+    let ids = ["tcp://10.0.0.1:1", "tcp://10.0.0.1:2"].map(|address| {
+        let mut server = socket(Options::<Pull>::new().linger(Duration::ZERO));
+        server.bind(endpoint(address));
+        guest.add(server)
+    });
+    let mut listeners = Vec::new();
+    while listeners.len() < 2 {
+        if let Output::Listen(key, endpoint) = guest.poll(NOW) {
+            guest.listening(key, Ok::<_, NetworkError>(((), endpoint)));
+            listeners.push(key);
+        }
+    }
+    for listener in [listeners[0]; 50].into_iter().chain([listeners[1]]) {
+        let mut stream = TestStream::default();
+        stream.input.extend(greeting("NULL"));
+        stream.input.extend(ready("PUSH", &property("X-Long", &vec![b'x'; 100_000])));
+        guest.accepted(listener, Ok::<_, StreamError>((stream, endpoint(SERVER))));
+    }
+    let mut last = None;
+    let mut round = |guest: &mut Guest<TestStream>| {
+        loop {
+            match guest.poll(NOW) {
+                Output::Register(key, Source::Stream(_), _) => last = Some(key),
+                Output::Wait(_) => break,
+                _ => {}
+            }
+        }
+        guest.stream_mut(last.unwrap()).map_or(0, |stream| stream.input.len())
+    };
+    round(&mut guest);
+    guest.socket_mut(ids[0]).unwrap().close(NOW);
+    let mut unread = round(&mut guest);
+    assert_eq!(guest.watched().filter(|(_, source, _)| matches!(source, Source::Stream(_))).count(), 0);
+    for _ in 0..10 {
+        let before = core::mem::replace(&mut unread, round(&mut guest));
+        assert!(unread < before, "{unread} of {before} bytes are unread");
+    }
+}
+
+#[test]
+fn connections_of_a_removed_socket_end() {
+    let mut guest = Memory::new();
+    let mut server = socket(Options::<Router>::new().linger(Duration::ZERO));
+    server.bind(endpoint(SERVER));
+    let id = guest.add(server);
+    let listener = poll(&mut guest, NOW).0[0];
+    guest.listening(listener, Ok::<_, NetworkError>(('l', endpoint(SERVER))));
+    for handle in 1..=3 {
+        accept(&mut guest, listener, handle);
+    }
+    // The loop has not polled since, and two streams have had no turn.
+    let _ = guest.poll(NOW);
+    guest.socket_mut(id).unwrap().close(NOW);
+    let mut ended = Vec::new();
+    let mut now = NOW;
+    while guest.remove(id).is_none() {
+        ended.extend(poll(&mut guest, now).1);
+        now = guest.deadline().map_or(now, |deadline| deadline.at);
+    }
+    while let Some(deadline) = guest.deadline() {
+        assert!(deadline.at <= Instant::from_elapsed(Duration::from_secs(2)), "{deadline:?}");
+        ended.extend(poll(&mut guest, deadline.at).1);
+    }
+    ended.sort();
+    assert_eq!((ended.join(" "), guest.watched().count()), ("1 2 3 l".into(), 0));
 }
