@@ -1,4 +1,7 @@
-//! Guides: security, and migration from libzmq. The guide for embedding a socket is [`proto::embedding`](crate::proto::embedding).
+//! Guides: security, migration from libzmq, and embedding a socket in an event loop of your own. The guide for tests of a
+//! protocol on a simulated network is `proto::testing::guide` (feature `testing` of `sansmq-proto`).
+
+pub use crate::proto::embedding;
 
 pub mod migrating_from_libzmq {
     #![doc = include_str!("migrating_from_libzmq.md")]
