@@ -6,6 +6,8 @@ use core::fmt;
 /// Timer of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ConnectionTimer {
+    /// End of a connection attempt to an address that does not answer, if a dial has others.
+    Attempt,
     /// End of the time limit of the handshake (`handshake_timeout`).
     Handshake,
     /// Moment at which READY is sent without a READY of the peer.
@@ -39,6 +41,7 @@ impl Connection {
 impl fmt::Display for ConnectionTimer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Attempt => "connection attempt",
             Self::Handshake => "time limit of the handshake",
             Self::Ready => "READY",
             Self::Authentication => "time limit of the authentication",

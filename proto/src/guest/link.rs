@@ -1,7 +1,7 @@
 //! [`Link`]: a stream of a guest, from the request to dial it, or from its acceptance, to its end.
 
 use crate::address::{Endpoint, NetworkError};
-use crate::connection::{Connection, ConnectionError, Outbox};
+use crate::connection::{Connection, ConnectionError, ConnectionTimer, Outbox};
 use crate::guest::{Cause, Key, SocketId, Target};
 use crate::session::{Interest, Session, SessionBuffers, Stream, StreamError, Turn};
 use crate::socket::{PipeId, Socket};
@@ -9,6 +9,7 @@ use crate::time::Instant;
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use core::task::Waker;
+use core::time::Duration;
 
 pub(super) struct Link<S> {
     pub(super) owner: Owner,
@@ -35,7 +36,8 @@ pub(super) enum Owner {
 pub(super) enum Stage<S> {
     /// The loop has been requested to resolve a name or to connect, and has not answered.
     Dialling(Box<Dial>),
-    Connecting(S, Box<Dial>),
+    /// The stream connects; if the dial has other addresses, at most until this time.
+    Connecting(S, Box<Dial>, Option<Instant>),
     Connected(S, Box<Session>),
     /// Only during a turn.
     Ended,
@@ -46,6 +48,27 @@ pub(super) struct Dial {
     pub(super) endpoint: Endpoint,
     /// Addresses that remain, beginning with that of the present attempt. Empty while the name is being resolved.
     pub(super) targets: VecDeque<Target>,
+    /// Number of attempts that were postponed, because the address did not answer.
+    pub(super) postponed: u32,
+}
+
+/// Time in which an address must answer, if there are others: the Connection Attempt Delay of RFC 8305. Doubled after each pass
+/// over the addresses, because an address may be slow.
+const ATTEMPT: Duration = Duration::from_millis(250);
+
+/// Largest number of times that [`ATTEMPT`] is doubled.
+const MAX_DOUBLINGS: u32 = 7;
+
+impl Dial {
+    pub(super) const fn new(endpoint: Endpoint) -> Self {
+        Self { endpoint, targets: VecDeque::new(), postponed: 0 }
+    }
+
+    /// Returns the end of an attempt that begins now, or `None` if there is no other address to try.
+    fn until(&self, now: Instant) -> Option<Instant> {
+        let count = u32::try_from(self.targets.len()).ok().filter(|&count| count > 1)?;
+        Some(now + ATTEMPT * (1 << (self.postponed / count).min(MAX_DOUBLINGS)))
+    }
 }
 
 /// Outcome of a turn of a link.
@@ -53,6 +76,8 @@ pub(super) enum Turned<S> {
     Continues(Turn),
     /// The connection attempt with this stream has failed.
     Failed(S, NetworkError),
+    /// The address of this stream has not answered, and another is tried before it.
+    Postponed(S),
     /// The link has ended, and its socket has been informed. The stream is that of the connection.
     Ended(Option<S>),
     /// The link has ended for this reason before its connection was assigned to a socket.
@@ -79,7 +104,7 @@ impl<S> Link<S> {
 
     pub(super) const fn stream(&self) -> Option<&S> {
         match &self.stage {
-            Stage::Connecting(stream, _) | Stage::Connected(stream, _) => Some(stream),
+            Stage::Connecting(stream, ..) | Stage::Connected(stream, _) => Some(stream),
             Stage::Dialling(_) | Stage::Ended => None,
         }
     }
@@ -90,14 +115,14 @@ impl<S> Link<S> {
 
     pub(super) const fn stream_mut(&mut self) -> Option<&mut S> {
         match &mut self.stage {
-            Stage::Connecting(stream, _) | Stage::Connected(stream, _) => Some(stream),
+            Stage::Connecting(stream, ..) | Stage::Connected(stream, _) => Some(stream),
             Stage::Dialling(_) | Stage::Ended => None,
         }
     }
 
     pub(super) fn into_stream(self) -> Option<S> {
         match self.stage {
-            Stage::Connecting(stream, _) | Stage::Connected(stream, _) => Some(stream),
+            Stage::Connecting(stream, ..) | Stage::Connected(stream, _) => Some(stream),
             Stage::Dialling(_) | Stage::Ended => None,
         }
     }
@@ -119,10 +144,11 @@ impl<S> Link<S> {
     }
 
     /// Stores a stream that has begun to connect. Returns false, and drops the stream, if none was requested.
-    pub(super) fn connecting(&mut self, stream: S) -> bool {
+    pub(super) fn connecting(&mut self, stream: S, now: Instant) -> bool {
         let is_requested = self.dial().is_some();
         if is_requested && let Stage::Dialling(dial) = core::mem::replace(&mut self.stage, Stage::Ended) {
-            self.stage = Stage::Connecting(stream, dial);
+            let until = dial.until(now);
+            self.stage = Stage::Connecting(stream, dial, until);
         }
         is_requested
     }
@@ -130,15 +156,19 @@ impl<S> Link<S> {
     pub(super) fn deadline(&self) -> Option<Instant> {
         match &self.stage {
             Stage::Connected(_, session) => session.poll_timeout(),
+            Stage::Connecting(_, _, until) => *until,
             // The socket limits the time of a dial.
-            Stage::Dialling(_) | Stage::Connecting(..) | Stage::Ended => None,
+            Stage::Dialling(_) | Stage::Ended => None,
         }
     }
 
     /// Returns what happens at the [`deadline`](Self::deadline). `key` is that of the link.
     pub(super) fn cause(&self, key: Key) -> Option<Cause> {
-        let Stage::Connected(_, session) = &self.stage else { return None };
-        let timer = session.next_timer()?;
+        let timer = match &self.stage {
+            Stage::Connected(_, session) => session.next_timer()?,
+            Stage::Connecting(..) => ConnectionTimer::Attempt,
+            Stage::Dialling(_) | Stage::Ended => return None,
+        };
         Some(match self.owner {
             Owner::Pipe(socket, pipe) => Cause::Connection(socket, pipe, timer),
             Owner::Port(..) | Owner::Rejected => Cause::Unassigned(key, timer),
@@ -175,7 +205,7 @@ impl<S: Stream> Link<S> {
     ) -> Turned<S> {
         match core::mem::replace(&mut self.stage, Stage::Ended) {
             Stage::Connected(stream, session) => self.run(socket, stream, session, (buffers, waker), reads, now),
-            Stage::Connecting(mut stream, dial) => match stream.established() {
+            Stage::Connecting(mut stream, dial, until) => match stream.established() {
                 Ok(()) => {
                     let Owner::Pipe(_, pipe) = self.owner else { return Turned::Ended(Some(stream)) };
                     let connected = socket.as_mut().and_then(|socket| socket.connected(pipe, now));
@@ -186,8 +216,12 @@ impl<S: Stream> Link<S> {
                     let session = session(&stream, connection);
                     self.run(socket, stream, session, (buffers, waker), reads, now)
                 }
+                Err(StreamError::WouldBlock | StreamError::Interrupted) if until.is_some_and(|until| until <= now) => {
+                    self.stage = Stage::Dialling(dial);
+                    Turned::Postponed(stream)
+                }
                 Err(StreamError::WouldBlock | StreamError::Interrupted) => {
-                    self.stage = Stage::Connecting(stream, dial);
+                    self.stage = Stage::Connecting(stream, dial, until);
                     Turned::Continues(Turn::Wait(Interest::WRITE))
                 }
                 Err(StreamError::Eof) => self.fail(stream, dial, NetworkError::Reset),

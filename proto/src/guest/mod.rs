@@ -368,15 +368,20 @@ impl<S: Stream, L> Guest<S, L> {
     /// Answers [`Output::Dial`]: a stream that has begun to connect, or an error. Answers [`Output::Resolve`] too, for loops that
     /// look a name up and connect in one step. The guest waits until the stream is reported as [ready](Self::ready), and then gets
     /// the outcome from [`Stream::established`]. Without a poller, the loop must report a stream that is already connected itself:
-    /// otherwise both sides may wait for each other. After an error the guest requests an attempt with the next address of the
-    /// peer. Without another address the dial has failed, and the socket decides when to dial again.
+    /// otherwise both sides may wait for each other.
+    ///
+    /// After an error the guest requests an attempt with the next address of the peer. An address that does not answer within
+    /// 250 ms delays the others no longer (RFC 8305): the guest returns its stream by [`Output::Gone`], tries the others, and then
+    /// this address again for twice the time. Without another address the dial has failed, and the socket decides when to dial
+    /// again.
     pub fn dialled<E: Into<NetworkError>>(&mut self, key: Key, outcome: Result<S, E>) {
         match outcome {
             Ok(stream) => {
                 let Some(link) = self.slots.link_mut(key) else {
                     return self.queued.push_back(Queued::Gone(key, stream));
                 };
-                if link.connecting(stream) {
+                if link.connecting(stream, self.now) {
+                    self.deadlines.set_or_clear(Due::Link(key), link.deadline());
                     link.watched = Some(Interest::WRITE);
                     self.queued.push_back(Queued::Register(key, Interest::WRITE));
                 }

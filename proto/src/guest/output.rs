@@ -34,8 +34,8 @@ pub enum Output<'a, S, L> {
     Turned(Key, &'a mut S),
     /// Close the stream, which has been removed from the guest, by dropping it. A poller that does not notice this must be
     /// informed first. The stream was not registered if its connection was rejected or has failed at once, so a poller must accept
-    /// the removal of an unknown stream: peers can cause it. After a failed attempt to connect, [`Dial`](Self::Dial) requests the
-    /// next attempt with the same key.
+    /// the removal of an unknown stream: peers can cause it. After an attempt to connect, [`Dial`](Self::Dial) requests the
+    /// next one with another key.
     Gone(Key, S),
     /// [`Socket::recv`](crate::Socket::recv) may return another result than before, for example a message.
     Readable(SocketId),

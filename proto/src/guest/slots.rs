@@ -5,7 +5,7 @@ use core::fmt;
 
 /// Key of a stream or listener of a [`Guest`](super::Guest). Fits into the word that a poller or a completion ring keeps for
 /// each of its entries, such as `epoll_data`: see [`to_u64`](Self::to_u64). Keys are not reused: after the end of the stream,
-/// its key has no effect. All attempts of a dial, to one address of a name after the other, have the same key.
+/// its key has no effect. Each attempt of a dial has another key.
 // The generation has 24 bits, so that a word has room for the kind of an operation.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key {

@@ -7,7 +7,6 @@ use crate::guest::{Due, Guest, Key, Slot, SocketId, Target};
 use crate::session::{Interest, Stream, Turn};
 use crate::socket::{Action, PipeId};
 use alloc::boxed::Box;
-use alloc::collections::VecDeque;
 use core::net::SocketAddr;
 
 /// Number of turns that a stream may take in a round.
@@ -146,7 +145,7 @@ impl<S: Stream, L> Guest<S, L> {
             // The application may have cancelled the dial, and an accepted connection may have the index of this pipe now.
             Action::Dial(pipe, _) if !member.socket.is_dialling(pipe) => {}
             Action::Dial(pipe, endpoint) => {
-                let dial = Dial { endpoint, targets: VecDeque::new() };
+                let dial = Dial::new(endpoint);
                 let key = self.insert(id, pipe, Stage::Dialling(Box::new(dial)));
                 self.begin_dial(key);
             }
@@ -206,6 +205,23 @@ impl<S: Stream, L> Guest<S, L> {
         }
     }
 
+    /// Returns the stream of a connection attempt to the loop. Returns the key of the next attempt: late events of this stream must
+    /// not affect the next.
+    fn end_attempt(&mut self, key: Key, stream: S) -> Key {
+        self.queued.push_back(Queued::Gone(key, stream));
+        let Some(Slot::Link(mut link)) = self.slots.remove(key) else { return key };
+        self.deadlines.clear(Due::Link(key));
+        (link.is_ready, link.watched) = (false, None);
+        let owner = link.owner.clone();
+        let next = self.slots.insert(Slot::Link(link));
+        if let Owner::Pipe(socket, pipe) = owner
+            && let Some(current) = self.sockets.get_mut(&socket).and_then(|member| member.links.get_mut(pipe.index()))
+        {
+            *current = Some(next);
+        }
+        next
+    }
+
     fn link_of(&self, socket: SocketId, pipe: PipeId) -> Option<Key> {
         let key = (*self.sockets.get(&socket)?.links.get(pipe.index())?)?;
         let is_of = |link: &Link<S>| matches!(link.owner, Owner::Pipe(_, other) if other == pipe);
@@ -243,9 +259,16 @@ impl<S: Stream, L> Guest<S, L> {
         };
         match link.turn(socket, &mut self.buffers, &self.waker, reads, self.now) {
             Turned::Failed(stream, error) => {
-                link.watched = None;
-                self.queued.push_back(Queued::Gone(key, stream));
-                self.attempt_failed(key, error);
+                let next = self.end_attempt(key, stream);
+                self.attempt_failed(next, error);
+            }
+            Turned::Postponed(stream) => {
+                let next = self.end_attempt(key, stream);
+                if let Some(dial) = self.slots.link_mut(next).and_then(Link::dialling) {
+                    dial.targets.rotate_left(1);
+                    dial.postponed += 1;
+                    self.queued.push_back(Queued::Dial(next));
+                }
             }
             Turned::Continues(turn) => {
                 self.deadlines.set_or_clear(Due::Link(key), link.deadline());

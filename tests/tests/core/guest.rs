@@ -7,7 +7,8 @@ use sansmq_proto::guest::{Cause, Deadline, Guest, Key, Output, SocketId, Source,
 use sansmq_proto::kind::{Dealer, Kind, Pub, Pull, Push, Router, Sub};
 use sansmq_proto::security::{AuthReply, Authenticator, Security};
 use sansmq_proto::{
-    Buf, ConnectionError, Endpoint, Event, Instant, Interest, NetworkError, Options, Socket, Stream, StreamError,
+    Buf, BufferStream, ConnectionError, Endpoint, Event, Instant, Interest, NetworkError, Options, Socket, Stream,
+    StreamError,
 };
 use sansmq_tests::raw_peer::{command, frame, greeting, greeting_and_ready, property, ready};
 use sansmq_tests::test_stream::TestStream;
@@ -620,6 +621,76 @@ fn open_listener_is_accepted_from_without_an_event() {
     assert_eq!(round(&mut guest), [listener]);
     guest.accepted(listener, accepted());
     assert_eq!((round(&mut guest), guest.socket(id).unwrap().stats().peers), (vec![listener], 2));
+}
+
+/// Begins to dial a name with two addresses, and returns the key of the lookup.
+fn dial_of_two_addresses(guest: &mut Guest<BufferStream>, id: SocketId) -> Key {
+    guest.socket_mut(id).unwrap().connect("tcp://name:1".parse().unwrap(), NOW).unwrap();
+    let key = loop {
+        match guest.poll(NOW) {
+            Output::Resolve(key, _) => break key,
+            Output::Wait(_) => panic!("a name must be looked up"),
+            _ => {}
+        }
+    };
+    let addresses = ["10.0.0.1:1", "10.0.0.2:1"].map(|address| address.parse::<SocketAddr>().unwrap());
+    guest.resolved(key, Ok::<_, NetworkError>(addresses));
+    key
+}
+
+/// An address that does not answer delays the next by 250 ms (RFC 8305), and is tried again for longer.
+#[test]
+fn address_without_answer_does_not_prevent_the_next() {
+    let mut guest = Guest::<BufferStream>::new();
+    let limit = Duration::from_secs(5);
+    let id = guest.add(Socket::new(Options::<Push>::new().connect_timeout(limit), SeededEntropy::new(1)));
+    let mut last = dial_of_two_addresses(&mut guest, id);
+    let (mut now, mut attempts, mut gone) = (NOW, Vec::new(), 0);
+    while now < NOW + limit {
+        match guest.poll(now) {
+            Output::Dial(key, Target::Tcp(route)) => {
+                attempts.push((route.to.to_string(), now.since(NOW)));
+                assert!(attempts.len() == 1 || key != last, "a late event must not affect the next attempt");
+                guest.ready(last);
+                last = key;
+                guest.dialled(key, Ok::<_, NetworkError>(BufferStream::new((), 10).connecting()));
+            }
+            Output::Gone(key, _) => gone += usize::from(key == last),
+            Output::Wait(deadline) => {
+                let deadline = deadline.unwrap();
+                if deadline.cause != Cause::Work {
+                    now = deadline.at;
+                }
+            }
+            _ => {}
+        }
+    }
+    let expected = [("10.0.0.1:1", 0), ("10.0.0.2:1", 250), ("10.0.0.1:1", 500), ("10.0.0.2:1", 1000)];
+    let expected = expected.into_iter().chain([("10.0.0.1:1", 1500), ("10.0.0.2:1", 2500), ("10.0.0.1:1", 3500)]);
+    let expected = expected.map(|(address, at)| (address.to_owned(), Duration::from_millis(at)));
+    assert_eq!((attempts, gone), (expected.collect(), 6), "the last attempt waits for the limit of the dial");
+}
+
+#[test]
+fn last_address_has_all_the_time_of_the_dial() {
+    let mut guest = Guest::<BufferStream>::new();
+    let id = guest.add(Socket::new(Options::<Push>::new(), SeededEntropy::new(1)));
+    dial_of_two_addresses(&mut guest, id);
+    let Output::Dial(key, _) = guest.poll(NOW) else { panic!("the first address must be dialled") };
+    guest.dialled(key, Err(NetworkError::Refused));
+    let Output::Dial(key, _) = guest.poll(NOW) else { panic!("the second address must be dialled") };
+    guest.dialled(key, Ok::<_, NetworkError>(BufferStream::new((), 10).connecting()));
+    while !matches!(guest.poll(NOW), Output::Wait(_)) {}
+    let deadline = guest.deadline().unwrap();
+    assert!(matches!(deadline.cause, Cause::Socket(..)) && deadline.at > NOW + Duration::from_secs(5), "{deadline:?}");
+    let Some(stream) = guest.stream_mut(key) else { panic!("the stream has ended") };
+    stream.establish();
+    guest.ready(key);
+    while !matches!(
+        guest.poll(NOW),
+        Output::Wait(Some(Deadline { cause: Cause::Socket(..) | Cause::Connection(..), .. }) | None)
+    ) {}
+    assert_eq!(guest.socket(id).unwrap().stats().peers, 1);
 }
 
 /// The socket uses the index of a cancelled pipe again, before the loop has seen that the pipe was dialled.
