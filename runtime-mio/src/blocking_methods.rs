@@ -126,6 +126,33 @@ macro_rules! blocking_methods {
             self.0.flush_timeout(timeout)
         }
 
+        /// Sends messages from the start of `messages`, in order. Blocks while there is no room for the first, as
+        /// [`send`](Self::send) does, and then sends as many as there is room for, at most 1024. Removes the sent messages from
+        /// `messages`, and returns their number. Costs less than half of a [`send`](Self::send) per message. See
+        /// [`Handle::send_many`](sansmq_runtime::Handle::send_many) for an example.
+        ///
+        /// # Errors
+        /// [`SendError`](sansmq_proto::SendError) of the first message, which it returns; the others stay in `messages`. Never
+        /// [`Full`](sansmq_proto::SendError::Full).
+        pub fn send_many(&self, messages: &mut Vec<proto::Message>) -> Result<usize, proto::SendError> {
+            self.0.send_many(messages)
+        }
+
+        sansmq_runtime::socket_methods! { try_send_many }
+
+        /// Sends messages as [`send_many`](Self::send_many) does. Blocks for at most `timeout` (`ZMQ_SNDTIMEO`).
+        ///
+        /// # Errors
+        /// [`SendError`](sansmq_proto::SendError) of the first message: [`TimedOut`](sansmq_proto::SendError::TimedOut) when
+        /// `timeout` expires before there is room for it.
+        pub fn send_many_timeout(
+            &self,
+            messages: &mut Vec<proto::Message>,
+            timeout: core::time::Duration,
+        ) -> Result<usize, proto::SendError> {
+            self.0.send_many_timeout(messages, timeout)
+        }
+
         /// Blocks until a [`try_send`](Self::try_send) may succeed, for at most `timeout`. Returns false if `timeout` expires
         /// or a [signal](Socket#signals) interrupts the call, and false at once in a [forked](Socket#fork) child.
         pub fn writable_timeout(&self, timeout: core::time::Duration) -> bool {
@@ -178,6 +205,32 @@ macro_rules! blocking_methods {
         sansmq_runtime::socket_methods! { try_recv_from }
 
         sansmq_runtime::socket_methods! { can_recv }
+
+        /// Receives messages, and appends them to `into`. Blocks while no message is queued, as [`recv`](Self::recv) does, and
+        /// then receives as many as are queued, at most `limit` and at most 1024. Returns their number. Costs less than half of
+        /// a [`recv`](Self::recv) per message. See [`Handle::recv_many`](sansmq_runtime::Handle::recv_many) for an example.
+        ///
+        /// # Errors
+        /// [`RecvError`](sansmq_proto::RecvError); never [`Empty`](sansmq_proto::RecvError::Empty).
+        pub fn recv_many(&self, into: &mut Vec<proto::Message>, limit: usize) -> Result<usize, proto::RecvError> {
+            self.0.recv_many(into, limit)
+        }
+
+        sansmq_runtime::socket_methods! { try_recv_many }
+
+        /// Receives messages as [`recv_many`](Self::recv_many) does. Blocks for at most `timeout` (`ZMQ_RCVTIMEO`).
+        ///
+        /// # Errors
+        /// [`RecvError`](sansmq_proto::RecvError): [`TimedOut`](sansmq_proto::RecvError::TimedOut) when `timeout` expires
+        /// before a message is queued.
+        pub fn recv_many_timeout(
+            &self,
+            into: &mut Vec<proto::Message>,
+            limit: usize,
+            timeout: core::time::Duration,
+        ) -> Result<usize, proto::RecvError> {
+            self.0.recv_many_timeout(into, limit, timeout)
+        }
 
         /// Blocks until a [`try_recv`](Self::try_recv) would not find the queue empty, for at most `timeout`. Returns false if
         /// `timeout` expires or a [signal](Socket#signals) interrupts the call, and false at once in a [forked](Socket#fork)

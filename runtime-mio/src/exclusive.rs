@@ -49,7 +49,7 @@ use std::task::Wake;
 /// # Panics
 /// Every call that blocks panics if the poll of the operating system fails.
 pub struct ExclusiveSocket<T: Kind = Any> {
-    socket: Exclusive<T, Mio>,
+    pub(crate) socket: Exclusive<T, Mio>,
     events: EventLoop,
     /// Lets the poll of `events` return.
     waker: Waker,
@@ -106,7 +106,7 @@ impl<T: Kind> ExclusiveSocket<T> {
     }
 
     /// Polls the socket until the result is `Ready`, at most for `timeout`. Waits for events in between.
-    fn block<V>(
+    pub(crate) fn block<V>(
         &mut self,
         timeout: Option<Duration>,
         mut poll: impl FnMut(&mut Exclusive<T, Mio>, &mut task::Context<'_>) -> Poll<V>,
@@ -128,7 +128,10 @@ impl<T: Kind> ExclusiveSocket<T> {
     }
 
     /// Polls the socket until the result is `Ready`.
-    fn block_on<V>(&mut self, poll: impl FnMut(&mut Exclusive<T, Mio>, &mut task::Context<'_>) -> Poll<V>) -> V {
+    pub(crate) fn block_on<V>(
+        &mut self,
+        poll: impl FnMut(&mut Exclusive<T, Mio>, &mut task::Context<'_>) -> Poll<V>,
+    ) -> V {
         self.block(None, poll).expect("a wait without a limit ends only with a result")
     }
 

@@ -28,6 +28,7 @@
 // Shows on the page of each item the feature that it needs. docs.rs sets the flag.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod batch;
 mod blocking_methods;
 mod event_loop;
 mod exclusive;

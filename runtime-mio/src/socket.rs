@@ -479,7 +479,7 @@ impl<T: Kind> Socket<T> {
     }
 
     /// Converts the result of a wait for a message into the result that the application receives.
-    fn received<R>(&self, waited: Result<Result<R, RecvError>, Unready>) -> Result<R, RecvError> {
+    pub(crate) fn received<R>(&self, waited: Result<Result<R, RecvError>, Unready>) -> Result<R, RecvError> {
         waited.unwrap_or_else(|unready| {
             Err(match unready {
                 Unready::TimedOut(after) => RecvError::TimedOut { after, failing: self.failing_dials() },

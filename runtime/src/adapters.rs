@@ -1,5 +1,6 @@
 //! Futures, streams and sinks of a [`Handle`].
 
+use crate::batch::poll_send_many;
 use crate::handle::Handle;
 use crate::state::{Shared, State};
 use crate::turn::TurnKey;
@@ -119,18 +120,32 @@ impl<T: Receives> Stream for Incoming<T> {
 
 /// Sink of messages to send; see [`Handle::sink`].
 ///
-/// If the socket has no room for a message, the sink stores the message. The sink stores at most one message. Flushing
-/// the sink waits until the socket has queued the stored message.
+/// The sink stores messages until it is flushed, at most 64: then it first sends those that it has stored. So a message is sent
+/// by `SinkExt::send` and `send_all`, which flush, but not by `feed` alone. Messages that the sink stores are lost when it is dropped.
+/// Flushing the sink waits until the socket has queued all of them.
+///
+/// An error of a flush contains the message that cannot be sent. The messages behind it stay in the sink.
 pub struct Outgoing<T: Sends> {
     key: TurnKey<Arc<Shared>>,
     handle: Handle<T>,
-    waiting: Option<Message>,
+    waiting: Vec<Message>,
 }
+
+/// Number of messages that a sink stores.
+const STORED: usize = 64;
 
 impl<T: Sends> Outgoing<T> {
     pub(crate) fn new(handle: Handle<T>) -> Self {
         let key = TurnKey::new(Arc::clone(handle.shared()));
-        Self { key, handle, waiting: None }
+        Self { key, handle, waiting: Vec::new() }
+    }
+
+    /// Sends stored messages until fewer than `count` are left.
+    fn poll_below(&mut self, cx: &mut Context<'_>, count: usize) -> Poll<Result<(), SendError>> {
+        while self.waiting.len() >= count {
+            ready!(poll_send_many(&mut self.key, cx, &mut self.waiting))?;
+        }
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -138,36 +153,24 @@ impl<T: Sends> Sink<Message> for Outgoing<T> {
     type Error = SendError;
 
     fn poll_ready(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
-        let this = &mut *self;
-        let polled = this.key.send(cx, &mut this.waiting, try_send);
-        polled.map(|sent| handed_back(sent, &mut this.waiting, this.key.shared()))
+        self.poll_below(cx, STORED)
     }
 
     fn start_send(mut self: Pin<&mut Self>, message: Message) -> Result<(), SendError> {
-        if self.waiting.is_some() {
-            // The caller did not wait for `poll_ready`, and the buffer holds one message only.
+        if self.waiting.len() >= STORED {
+            // The caller did not wait for `poll_ready`.
             return Err(SendError::Full(message));
         }
-        let Self { handle, waiting, .. } = &mut *self;
-        let shared = handle.shared();
-        *waiting = Some(message);
-        let polled = shared.with(|state| match waiting {
-            // The sink waits for its turn in `poll_ready` or `poll_flush`.
-            Some(message) if !state.may_send(message) => Poll::Pending,
-            _ => try_send(state, waiting),
-        });
-        match polled {
-            Poll::Pending => Ok(()),
-            Poll::Ready(sent) => handed_back(sent, waiting, shared),
-        }
+        self.waiting.push(message);
+        Ok(())
     }
 
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
-        self.poll_ready(cx)
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
+        self.poll_below(cx, 1)
     }
 
     fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
-        self.poll_ready(cx)
+        self.poll_flush(cx)
     }
 }
 

@@ -36,6 +36,44 @@ const PER_SOCKET: u32 = 128;
 // accounting for each message would cost 3 % of it.
 const PER_UNIT: u32 = 4;
 
+/// Operations that one call has completed.
+#[derive(Clone, Copy)]
+pub(crate) enum Completed {
+    One,
+    /// A batch of messages, which counts as this number of units. So the next operation checks the budget.
+    Units(u32),
+}
+
+/// Number of messages of a batch that together use one unit of the budget of a task.
+// A message in a batch costs a fraction of a message that is sent or received alone.
+const BATCH_PER_UNIT: usize = 64;
+
+impl Completed {
+    /// Returns the count of a batch.
+    pub(crate) fn of<E>(batch: &Result<usize, E>) -> Self {
+        match *batch {
+            Ok(0 | 1) | Err(_) => Self::One,
+            Ok(messages) => Self::Units(u32::try_from(messages.div_ceil(BATCH_PER_UNIT)).unwrap_or(u32::MAX)),
+        }
+    }
+
+    /// Returns the number of completed operations after these, and the number of units of the budget that they use. `before` is
+    /// the number of operations before.
+    #[inline]
+    fn after(self, before: u32) -> (u32, u32) {
+        match self {
+            Self::One => {
+                let completed = before.wrapping_add(1);
+                (completed, u32::from(completed.is_multiple_of(PER_UNIT)))
+            }
+            Self::Units(units) => {
+                let completed = before.wrapping_add(units.saturating_mul(PER_UNIT));
+                (completed - completed % PER_UNIT, units)
+            }
+        }
+    }
+}
+
 /// Operations of an exclusive socket since it last yielded because of its [`Budget`].
 #[derive(Debug, Default)]
 pub(crate) struct Spent(u32);
@@ -61,16 +99,16 @@ impl Spent {
         }
     }
 
-    /// Counts a completed operation. Returns true for every 32nd.
+    /// Counts completed operations. Returns true after every 32nd.
     #[inline]
-    pub(crate) fn count(&mut self, budget: Budget, cx: &mut Context<'_>) -> bool {
-        self.0 = self.0.wrapping_add(1);
-        if self.0.is_multiple_of(PER_UNIT)
-            && let Budget::PerTask { spend, .. } = budget
-        {
-            spend(cx);
+    pub(crate) fn count(&mut self, completed: Completed, budget: Budget, cx: &mut Context<'_>) -> bool {
+        let before = self.0;
+        let (after, units) = completed.after(before);
+        self.0 = after;
+        if let Budget::PerTask { spend, .. } = budget {
+            (0..units).for_each(|_| spend(cx));
         }
-        self.0.is_multiple_of(32)
+        before / 32 != after / 32
     }
 }
 
@@ -85,21 +123,31 @@ impl Shared {
         has_budget: bool,
         work: impl FnOnce(&mut State, &Context<'_>, &mut Wakes) -> Poll<R>,
     ) -> Poll<R> {
+        self.poll_counted(cx, has_budget, |_| Completed::One, work)
+    }
+
+    /// Does the same as [`poll_locked`](Self::poll_locked), and counts the operations that `count` returns for the result.
+    #[inline]
+    pub(crate) fn poll_counted<R>(
+        &self,
+        cx: &mut Context<'_>,
+        has_budget: bool,
+        count: impl FnOnce(&R) -> Completed,
+        work: impl FnOnce(&mut State, &Context<'_>, &mut Wakes) -> Poll<R>,
+    ) -> Poll<R> {
         // The count may miss operations of other threads, which only delays the next yield.
-        let completed = self.completed.load(Ordering::Relaxed);
-        if has_budget && completed.is_multiple_of(PER_UNIT) {
-            ready!(self.poll_budget(cx, completed));
+        let before = self.completed.load(Ordering::Relaxed);
+        if has_budget && before.is_multiple_of(PER_UNIT) {
+            ready!(self.poll_budget(cx, before));
         }
         let mut wakes = Wakes::default();
         let polled = self.locked(&mut wakes, |state, wakes| work(state, cx, wakes));
         wakes.run();
-        if has_budget && polled.is_ready() {
-            let completed = completed.wrapping_add(1);
+        if has_budget && let Poll::Ready(result) = &polled {
+            let (completed, units) = count(result).after(before);
             self.completed.store(completed, Ordering::Relaxed);
-            if completed.is_multiple_of(PER_UNIT)
-                && let Budget::PerTask { spend, .. } = self.budget
-            {
-                spend(cx);
+            if let Budget::PerTask { spend, .. } = self.budget {
+                (0..units).for_each(|_| spend(cx));
             }
         }
         polled

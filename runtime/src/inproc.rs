@@ -239,6 +239,11 @@ impl Link for Locked<'_> {
         self.theirs().queue.pop_front()
     }
 
+    #[inline]
+    fn inbox(&mut self) -> Option<&mut VecDeque<Inbound>> {
+        Some(&mut self.theirs().queue)
+    }
+
     fn finish(&mut self) {
         self.ours().finished = true;
     }

@@ -16,14 +16,14 @@
 //!
 //! # What this crate uses of `sansmq-proto`
 //!
-//! In addition to the API for embedding single-threaded sockets, this crate uses these thirty items for three
+//! In addition to the API for embedding single-threaded sockets, this crate uses these thirty-one items for three
 //! purposes:
 //!
 //! | purpose | items |
 //! |---|---|
 //! | connections within the process (`inproc`) | [`Link`](proto::connection::Link), [`Socket::as_peer`](proto::Socket::as_peer), [`accepted_link`](proto::Socket::accepted_link), [`connected_link`](proto::Socket::connected_link), [`is_dialling`](proto::Socket::is_dialling), [`demand`](proto::Socket::demand), [`recv_room`](proto::Socket::recv_room), [`set_reader`](proto::Socket::set_reader), [`Reader`](proto::socket::Reader), [`Demand`](proto::socket::Demand) |
 //! | shared ports | [`Socket::config`](proto::Socket::config), [`accept_shared`](proto::Socket::accept_shared), [`attach`](proto::Socket::attach), [`reject_shared`](proto::Socket::reject_shared), [`listener_lost`](proto::Socket::listener_lost), [`ConnectionConfig::may_share_with`](proto::connection::ConnectionConfig::may_share_with) |
-//! | futures and tasks that wait for room, for peers, or for an authentication decision | [`Socket::offer`](proto::Socket::offer), [`Unsent`](proto::socket::Unsent), [`Socket::addressee`](proto::Socket::addressee), [`can_complete_sends`](proto::Socket::can_complete_sends), [`can_complete_recvs`](proto::Socket::can_complete_recvs), [`Socket::send_error`](proto::Socket::send_error), [`begin_wait`](proto::Socket::begin_wait), [`poll_wait`](proto::Socket::poll_wait), [`end_wait`](proto::Socket::end_wait), [`ready_peers_or_error`](proto::Socket::ready_peers_or_error), [`Socket::take_peers_changed`](proto::Socket::take_peers_changed), [`Options::zap_handler`](proto::Options::zap_handler), [`ZapHandler`](proto::security::ZapHandler), [`AuthOutcome`](proto::security::AuthOutcome) |
+//! | futures and tasks that wait for room, for peers, or for an authentication decision | [`Socket::offer`](proto::Socket::offer), [`offer_many`](proto::Socket::offer_many), [`Unsent`](proto::socket::Unsent), [`Socket::addressee`](proto::Socket::addressee), [`can_complete_sends`](proto::Socket::can_complete_sends), [`can_complete_recvs`](proto::Socket::can_complete_recvs), [`Socket::send_error`](proto::Socket::send_error), [`begin_wait`](proto::Socket::begin_wait), [`poll_wait`](proto::Socket::poll_wait), [`end_wait`](proto::Socket::end_wait), [`ready_peers_or_error`](proto::Socket::ready_peers_or_error), [`Socket::take_peers_changed`](proto::Socket::take_peers_changed), [`Options::zap_handler`](proto::Options::zap_handler), [`ZapHandler`](proto::security::ZapHandler), [`AuthOutcome`](proto::security::AuthOutcome) |
 //!
 //! This crate also uses items about one socket, its type or its events that are useful to any embedder:
 //! `Socket::supports`, `contains`, `failing_dials`, `is_accept_paused` and `abort`; `Connection::set_remote_address`;
@@ -37,6 +37,8 @@
 // The page of `Handle` shows the methods in the order of these modules: first those that every program uses. The blank lines
 // keep the order.
 mod handle;
+
+mod batch;
 
 mod topics;
 
@@ -81,6 +83,7 @@ mod wakes;
 mod zap;
 
 pub use adapters::{Incoming, Monitor, Outgoing, Recv, Send};
+pub use batch::{RecvMany, SendMany};
 pub use bound_listener::BoundListener;
 pub use budget::Budget;
 pub use closing::{Closed, ContextClosed, ExitGuard, SocketClosed};

@@ -125,12 +125,27 @@ impl Lines {
     /// Returns true if a future that has no turn may try its operation now, because enough operations can complete for
     /// this future and for all futures that have a turn in the line `id`.
     pub(crate) fn may_try(&mut self, id: LineId, socket: &mut Socket) -> bool {
-        let turns = match id {
+        let turns = self.turns(id);
+        turns == 0 || id.can_complete(socket, turns + 1)
+    }
+
+    /// Returns the number of operations, at most `limit`, that a future may complete in one call, so that all futures that have
+    /// a turn in the line `id` can complete theirs. The caller must have checked that one operation is possible.
+    pub(crate) fn share(&self, id: LineId, socket: &mut Socket, limit: usize) -> usize {
+        let turns = self.turns(id);
+        let mut share = limit;
+        while turns > 0 && share > 1 && !id.can_complete(socket, turns.saturating_add(share)) {
+            share /= 2;
+        }
+        share
+    }
+
+    fn turns(&self, id: LineId) -> usize {
+        match id {
             LineId::Receivers => self.receivers.turns,
             LineId::Senders(None) => self.senders.turns,
             LineId::Senders(Some(pipe)) => self.senders_by_peer.get(&pipe).map_or(0, |line| line.turns),
-        };
-        turns == 0 || id.can_complete(socket, turns + 1)
+        }
     }
 
     /// Gives turns in the line `id` to as many further futures as operations can complete now, and adds their wakers to

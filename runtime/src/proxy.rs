@@ -164,10 +164,11 @@ impl Proxy {
     /// Forwards messages until the proxy is [terminated](ProxyControl::terminate) or one of the two sockets is closed.
     /// Returns the statistics of all runs.
     ///
-    /// Cancel-safe: when the future is dropped, no message is lost. A message that the proxy has received from one
-    /// socket, but could not send with the other one for lack of room, stays in this `Proxy`. This is possible for
-    /// example if the other socket is a SERVER, a PEER, or a ROUTER with `mandatory`. The next run sends the message,
-    /// or [`take_held`](Self::take_held) returns it. So keep the `Proxy`: dropping it also drops this message.
+    /// Cancel-safe: when the future is dropped, no message is lost. Messages that the proxy has received from one
+    /// socket, but could not send with the other one for lack of room, stay in this `Proxy`. This is possible for
+    /// example if the other socket is a SERVER, a PEER, or a ROUTER with `mandatory`, or if another task sends with it too. The
+    /// next run sends the messages, or [`take_held`](Self::take_held) returns them. So keep the `Proxy`: dropping it also drops
+    /// these messages.
     ///
     /// # Errors
     /// [`ProxyError::NoDirection`] if the proxy can forward messages in neither direction. [`ProxyError::PeerLost`] if
@@ -191,9 +192,9 @@ impl Proxy {
     }
 
     /// Removes and returns the messages that the proxy held when the last run ended: they were received but not sent.
-    /// At most one message for each direction, usually none.
+    /// At most 100 messages for each direction; usually none, and at most one if only the proxy sends with its sockets.
     pub fn take_held(&mut self) -> Vec<Message> {
-        self.lanes.iter_mut().filter_map(|lane| lane.held.take()).collect()
+        self.lanes.iter_mut().flat_map(|lane| core::mem::take(&mut lane.held)).collect()
     }
 }
 

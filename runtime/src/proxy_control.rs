@@ -2,7 +2,7 @@
 
 use crate::state::remember;
 use crate::sync::{Mutex, MutexGuard};
-use core::ops::AddAssign;
+use core::ops::{AddAssign, Sub};
 use core::task::Waker;
 use sansmq_proto::{Frame, Message};
 use std::sync::{Arc, PoisonError};
@@ -160,6 +160,18 @@ impl AddAssign for ProxyTraffic {
         self.messages += more.messages;
         self.frames += more.frames;
         self.bytes += more.bytes;
+    }
+}
+
+impl Sub for ProxyTraffic {
+    type Output = Self;
+
+    fn sub(self, less: Self) -> Self {
+        Self {
+            messages: self.messages - less.messages,
+            frames: self.frames - less.frames,
+            bytes: self.bytes - less.bytes,
+        }
     }
 }
 

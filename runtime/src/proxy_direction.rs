@@ -11,14 +11,14 @@ use sansmq_proto::socket::Unsent;
 use sansmq_proto::{Message, RecvError};
 use std::sync::Arc;
 
-/// One direction of a proxy: the socket that receives (the source), the socket that sends (the sink), and the message
+/// One direction of a proxy: the socket that receives (the source), the socket that sends (the sink), and the messages
 /// that the proxy holds between receiving and sending.
 pub(crate) struct ProxyDirection {
     end: End,
     from: Handle,
     to: Handle,
-    /// Message that was received with the source and not sent with the sink yet. Stays here while the sink has no room.
-    pub(crate) held: Option<Message>,
+    /// Messages that were received with the source and not sent with the sink yet. They stay here while the sink has no room.
+    pub(crate) held: Vec<Message>,
 }
 
 /// Role of a socket in the proxy: the first socket (frontend) or the second socket (backend) of
@@ -36,7 +36,7 @@ impl ProxyDirection {
     pub(crate) fn between(from: &Handle, to: &Handle, end: End) -> Option<Self> {
         let receives = from.shared().with(|state| state.socket.socket_type().can_receive());
         let sends = to.shared().with(|state| state.socket.socket_type().can_send());
-        (receives && sends).then(|| Self { end, from: from.clone(), to: to.clone(), held: None })
+        (receives && sends).then(|| Self { end, from: from.clone(), to: to.clone(), held: Vec::new() })
     }
 }
 
@@ -49,7 +49,7 @@ pub(crate) struct Moving<'a> {
     arrival: TurnKey<&'a Arc<Shared>>,
     writable: WaiterKey<&'a Arc<Shared>>,
     room: TurnKey<&'a Arc<Shared>>,
-    held: &'a mut Option<Message>,
+    held: &'a mut Vec<Message>,
 }
 
 impl<'a> Moving<'a> {
@@ -76,57 +76,67 @@ impl<'a> Moving<'a> {
         capture: Option<&Handle>,
         statistics: &mut ProxyStatistics,
     ) -> Poll<Result<(), ProxyError>> {
-        for _ in 0..BURST {
-            ready!(self.receive(cx, capture, statistics))?;
+        let mut left = BURST;
+        while left > 0 {
+            if self.held.is_empty() {
+                left -= ready!(self.receive(cx, left, capture, statistics))?;
+            }
             ready!(self.send(cx, statistics));
         }
         Poll::Ready(Ok(()))
     }
 
-    /// Receives the next message of the source (the socket that receives) into `held`, and sends a copy to the capture
-    /// socket. Does nothing if a message is held already. Returns `Pending` if the source has no message, or the sink
-    /// (the socket that sends) has no room. If the source and the sink are the same socket, the room is not checked,
-    /// because a REP, for example, must receive before it can send.
+    /// Receives messages of the source (the socket that receives) into `held`, at most `limit` and at most as many as the sink
+    /// (the socket that sends) has room for, and sends copies to the capture socket. Returns their number, or `Pending` if the
+    /// source has no message or the sink has no room. If the source and the sink are the same socket, receives one message
+    /// without checking the room, because a REP, for example, must receive before it can send.
     fn receive(
         &mut self,
         cx: &mut Context<'_>,
+        limit: usize,
         capture: Option<&Handle>,
         statistics: &mut ProxyStatistics,
-    ) -> Poll<Result<(), ProxyError>> {
-        if self.held.is_some() {
-            return Poll::Ready(Ok(()));
-        }
+    ) -> Poll<Result<usize, ProxyError>> {
         // While the sink is full, messages stay in the source, where its high-water marks count them. A socket that is both
         // source and sink is exempt: it may have to receive before it can send, as a REP does.
-        if !Arc::ptr_eq(self.from, self.to) {
-            ready!(self.writable.wait(cx, |state| if state.socket.can_send() {
-                Poll::Ready(())
-            } else {
-                Poll::Pending
-            }));
-        }
-        let message = ready!(self.arrival.receive(cx, take))?;
-        self.received(statistics).add(&message);
+        let is_sink = Arc::ptr_eq(self.from, self.to);
+        let most = if is_sink { 1 } else { ready!(self.writable.wait(cx, |state| room(state, limit))) };
+        let held = &mut *self.held;
+        let received = ready!(self.arrival.receive_many(cx, most, |state, most| take(state, held, most)))?;
+        let traffic = self.held_traffic();
+        *self.received(statistics) += traffic;
         if let Some(capture) = capture {
-            match capture.try_send(message.clone()) {
-                Ok(()) => statistics.captured += 1,
-                Err(_) => statistics.missed += 1,
-            }
+            copy(self.held.clone(), capture, statistics);
         }
-        *self.held = Some(message);
-        Poll::Ready(Ok(()))
+        Poll::Ready(Ok(received))
     }
 
-    /// Sends the held message with the sink, the socket that sends. Drops the message if the sink can never send it.
-    /// Returns `Pending` and keeps the message while the sink has no room.
+    /// Sends the held messages with the sink, the socket that sends. Drops the messages that the sink can never send. Returns
+    /// `Pending` and keeps the rest while the sink has no room.
     fn send(&mut self, cx: &mut Context<'_>, statistics: &mut ProxyStatistics) -> Poll<()> {
-        let mut size = ProxyTraffic::default();
-        self.held.iter().for_each(|message| size.add(message));
-        match ready!(self.room.send(cx, self.held, give)) {
-            Given::Sent => *self.sent(statistics) += size,
-            Given::Refused => statistics.dropped += 1,
+        let mut before = self.held_traffic();
+        while !self.held.is_empty() {
+            match ready!(self.room.send_many(cx, self.held, give)) {
+                Ok(_) => {
+                    let left = self.held_traffic();
+                    *self.sent(statistics) += before - left;
+                    before = left;
+                }
+                Err(Refused) => {
+                    self.held.remove(0);
+                    statistics.dropped += 1;
+                    before = self.held_traffic();
+                }
+            }
         }
         Poll::Ready(())
+    }
+
+    /// Returns the number and the size of the held messages.
+    fn held_traffic(&self) -> ProxyTraffic {
+        let mut traffic = ProxyTraffic::default();
+        self.held.iter().for_each(|message| traffic.add(message));
+        traffic
     }
 
     const fn received<'s>(&self, statistics: &'s mut ProxyStatistics) -> &'s mut ProxyTraffic {
@@ -144,20 +154,27 @@ impl<'a> Moving<'a> {
     }
 }
 
-/// Outcome of sending a held message, which one direction of the proxy has received but not sent yet. The message is
-/// sent with the sink, the socket that sends in this direction.
-enum Given {
-    Sent,
-    /// The sink can never send the message, which was therefore dropped.
-    Refused,
+/// The sink, the socket with which one direction of a proxy sends, can never send the first held message.
+struct Refused;
+
+/// Returns the number of messages, at most `limit`, that a sink can send now. Returns `Pending` while it can send none.
+fn room(state: &mut State, limit: usize) -> Poll<usize> {
+    if !state.socket.can_send() {
+        return Poll::Pending;
+    }
+    let mut room = limit;
+    while room > 1 && !state.socket.can_complete_sends(room, None) {
+        room /= 2;
+    }
+    Poll::Ready(room)
 }
 
-/// Receives the next message of a source, the socket from which one direction of a proxy receives. Returns
+/// Receives the next messages of a source, the socket from which one direction of a proxy receives, at most `most`. Returns
 /// [`ProxyError::PeerLost`] if the receive fails with [`RecvError::PeerLost`]. After any other error, returns
 /// `Pending`, so that the proxy continues to run.
-fn take(state: &mut State) -> Poll<Result<Message, ProxyError>> {
-    match state.socket.recv() {
-        Ok(message) => Poll::Ready(Ok(message)),
+fn take(state: &mut State, held: &mut Vec<Message>, most: usize) -> Poll<Result<usize, ProxyError>> {
+    match state.socket.recv_many(held, most) {
+        Ok(received) => Poll::Ready(Ok(received)),
         Err(RecvError::PeerLost { cause, .. }) => Poll::Ready(Err(ProxyError::PeerLost(cause))),
         // `Empty` and `OutOfTurn` may change, `Run::turn` checks for closed sockets, and an error that a later version adds
         // must not end the proxy.
@@ -165,13 +182,12 @@ fn take(state: &mut State) -> Poll<Result<Message, ProxyError>> {
     }
 }
 
-/// Sends the message in `held` with the sink, the socket with which one direction of a proxy sends. Clears `held` if
-/// the message was sent or can never be sent. Returns `Pending` while the sink cannot send the message yet.
-fn give(state: &mut State, held: &mut Option<Message>) -> Poll<Given> {
-    let Some(message) = held else { return Poll::Pending };
-    let given = match state.socket.offer(message) {
-        Ok(()) => Given::Sent,
-        Err(Unsent::Full | Unsent::OutOfTurn | Unsent::Closed | Unsent::Unreachable) => return Poll::Pending,
+/// Sends messages from the start of `held` with the sink, the socket with which one direction of a proxy sends, at most `most`.
+/// Removes the sent messages. Returns `Pending` while the sink cannot send the first message yet.
+fn give(state: &mut State, held: &mut Vec<Message>, most: usize) -> Poll<Result<usize, Refused>> {
+    match state.socket.offer_many(held, most) {
+        Ok(sent) => Poll::Ready(Ok(sent)),
+        Err(Unsent::Full | Unsent::OutOfTurn | Unsent::Closed | Unsent::Unreachable) => Poll::Pending,
         Err(
             Unsent::Unroutable
             | Unsent::Unaddressed
@@ -180,10 +196,22 @@ fn give(state: &mut State, held: &mut Option<Message>) -> Poll<Given> {
             | Unsent::TooLarge
             | Unsent::FrameCount
             | Unsent::Unsupported(_),
-        ) => Given::Refused,
-    };
-    *held = None;
-    Poll::Ready(given)
+        ) => Poll::Ready(Err(Refused)),
+    }
+}
+
+/// Sends copies of messages to the capture socket. Drops those for which it has no room or which it cannot send.
+fn copy(mut copies: Vec<Message>, capture: &Handle, statistics: &mut ProxyStatistics) {
+    while !copies.is_empty() {
+        match capture.try_send_many(&mut copies) {
+            Ok(0) => {
+                statistics.missed += copies.len() as u64;
+                return;
+            }
+            Ok(sent) => statistics.captured += sent as u64,
+            Err(_) => statistics.missed += 1,
+        }
+    }
 }
 
 /// Maximum number of messages that a proxy forwards in each direction each time its future is polled (libzmq: 1000).

@@ -1,5 +1,6 @@
 //! [`TurnKey`]: registration of a future that waits in turn to receive or to send.
 
+use crate::budget::Completed;
 use crate::line::{LineId, Position};
 use crate::state::{Shared, State};
 use crate::wakes::Wakes;
@@ -34,14 +35,43 @@ impl<S: AsRef<Shared>> TurnKey<S> {
     /// this line at its end.
     #[inline]
     pub(crate) fn receive<R>(&mut self, cx: &mut Context<'_>, work: impl FnOnce(&mut State) -> Poll<R>) -> Poll<R> {
+        self.receive_as(cx, |_| Completed::One, |state, _| work(state))
+    }
+
+    /// Does the same as [`receive`](Self::receive) for several messages. The second argument of `work` is the number of
+    /// messages that it may receive: `limit`, or fewer while other futures have turns.
+    pub(crate) fn receive_many<E>(
+        &mut self,
+        cx: &mut Context<'_>,
+        limit: usize,
+        work: impl FnOnce(&mut State, usize) -> Poll<Result<usize, E>>,
+    ) -> Poll<Result<usize, E>> {
+        let share = |state: &mut State, is_alone| {
+            if is_alone { limit } else { state.lines.share(LineId::Receivers, &mut state.socket, limit) }
+        };
+        self.receive_as(cx, Completed::of, |state, is_alone| {
+            let most = share(state, is_alone);
+            work(state, most)
+        })
+    }
+
+    /// Does the work of [`receive`](Self::receive). The second argument of `work` is true if no other future waits to receive.
+    /// `completed` returns the number of operations that count against the [`Budget`](crate::Budget).
+    #[inline]
+    fn receive_as<R>(
+        &mut self,
+        cx: &mut Context<'_>,
+        completed: impl FnOnce(&R) -> Completed,
+        work: impl FnOnce(&mut State, bool) -> Poll<R>,
+    ) -> Poll<R> {
         let position = &mut self.position;
-        self.shared.as_ref().poll_locked(cx, self.has_budget, |state, cx, wakes| {
+        self.shared.as_ref().poll_counted(cx, self.has_budget, completed, |state, cx, wakes| {
             let is_alone = match *position {
                 None => state.lines.has_no_receiver(),
                 Some(held) => state.lines.is_alone(held),
             };
             if is_alone {
-                let polled = work(state);
+                let polled = work(state, true);
                 if polled.is_pending() {
                     state.wait_alone(position, LineId::Receivers, cx);
                 } else if let Some(held) = position.take() {
@@ -49,7 +79,7 @@ impl<S: AsRef<Shared>> TurnKey<S> {
                 }
                 return polled;
             }
-            in_turn(position, LineId::Receivers, state, cx, wakes, work)
+            in_turn(position, LineId::Receivers, state, cx, wakes, |state| work(state, false))
         })
     }
 
@@ -63,24 +93,64 @@ impl<S: AsRef<Shared>> TurnKey<S> {
         waiting: &mut Option<Message>,
         work: impl FnOnce(&mut State, &mut Option<Message>) -> Poll<R>,
     ) -> Poll<R> {
+        self.send_as(cx, waiting, Option::as_ref, |_| Completed::One, |state, waiting, _| work(state, waiting))
+    }
+
+    /// Does the same as [`send`](Self::send) for several messages, of which the first selects the line. The third argument of
+    /// `work` is the number of messages that it may send: all, or fewer while other futures have turns.
+    pub(crate) fn send_many<E>(
+        &mut self,
+        cx: &mut Context<'_>,
+        messages: &mut Vec<Message>,
+        work: impl FnOnce(&mut State, &mut Vec<Message>, usize) -> Poll<Result<usize, E>>,
+    ) -> Poll<Result<usize, E>> {
+        self.send_as(
+            cx,
+            messages,
+            |messages| messages.first(),
+            Completed::of,
+            |state, messages, is_alone| {
+                let most = if is_alone {
+                    messages.len()
+                } else {
+                    let line = state.sender_line(messages.first());
+                    state.lines.share(line, &mut state.socket, messages.len())
+                };
+                work(state, messages, most)
+            },
+        )
+    }
+
+    /// Does the work of [`send`](Self::send). The third argument of `work` is true if no other future waits to send. `first`
+    /// returns the first message in `waiting`; `completed` returns the number of operations that count against the
+    /// [`Budget`](crate::Budget).
+    #[inline]
+    fn send_as<W, R>(
+        &mut self,
+        cx: &mut Context<'_>,
+        waiting: &mut W,
+        first: impl Fn(&W) -> Option<&Message>,
+        completed: impl FnOnce(&R) -> Completed,
+        work: impl FnOnce(&mut State, &mut W, bool) -> Poll<R>,
+    ) -> Poll<R> {
         let position = &mut self.position;
-        self.shared.as_ref().poll_locked(cx, self.has_budget, |state, cx, wakes| {
+        self.shared.as_ref().poll_counted(cx, self.has_budget, completed, |state, cx, wakes| {
             let is_alone = match *position {
                 None => state.lines.has_no_sender(),
                 Some(held) => state.lines.is_alone(held),
             };
             if is_alone {
-                let polled = work(state, waiting);
+                let polled = work(state, waiting, true);
                 if polled.is_pending() {
-                    let line = state.sender_line(waiting.as_ref());
+                    let line = state.sender_line(first(waiting));
                     state.wait_alone(position, line, cx);
                 } else if let Some(held) = position.take() {
                     state.spent.extend(state.lines.leave_alone(held));
                 }
                 return polled;
             }
-            let line = state.sender_line(waiting.as_ref());
-            in_turn(position, line, state, cx, wakes, |state| work(state, waiting))
+            let line = state.sender_line(first(waiting));
+            in_turn(position, line, state, cx, wakes, |state| work(state, waiting, false))
         })
     }
 }
@@ -164,15 +234,6 @@ impl State {
     /// Returns the line in which a future waits to send `message`.
     pub(crate) fn sender_line(&mut self, message: Option<&Message>) -> LineId {
         LineId::Senders(message.and_then(|message| self.socket.addressee(message)))
-    }
-
-    /// Returns true if a call that does not wait may send `message` without taking the room from a future that has a
-    /// turn.
-    pub(crate) fn may_send(&mut self, message: &Message) -> bool {
-        self.lines.has_no_sender() || {
-            let line = self.sender_line(Some(message));
-            self.lines.may_try(line, &mut self.socket)
-        }
     }
 }
 

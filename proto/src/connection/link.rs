@@ -8,6 +8,7 @@ use crate::cost;
 use crate::message::{Frame, Message};
 use crate::socket_type::SocketType;
 use crate::wire::{Metadata, Version};
+use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use bytes::Bytes;
@@ -187,6 +188,11 @@ pub trait Link {
     fn give(&mut self, item: Outbound);
     /// Removes and returns the oldest received item that was not taken yet; `None` if there is no such item.
     fn take(&mut self) -> Option<Inbound>;
+    /// Returns the queue of the received items that were not taken yet, from which the socket may remove the first items instead
+    /// of calling [`take`](Self::take) for each. The default implementation returns `None`, for links without such a queue.
+    fn inbox(&mut self) -> Option<&mut VecDeque<Inbound>> {
+        None
+    }
     /// Records that the socket has not queued `messages` of the messages that it took, and that these and the others that it
     /// took with them had `bytes` bytes. A connection then reads less at a time, because no high-water mark limits such
     /// messages. The default implementation does nothing.
@@ -233,6 +239,9 @@ impl<L: Link> Link for &mut L {
     }
     fn take(&mut self) -> Option<Inbound> {
         (**self).take()
+    }
+    fn inbox(&mut self) -> Option<&mut VecDeque<Inbound>> {
+        (**self).inbox()
     }
     fn discarded(&mut self, messages: u64, bytes: u64) {
         (**self).discarded(messages, bytes);

@@ -652,6 +652,11 @@ impl Link for Connection {
         self.inbox.pop_front()
     }
 
+    #[inline]
+    fn inbox(&mut self) -> Option<&mut VecDeque<Inbound>> {
+        Some(&mut self.inbox)
+    }
+
     fn discarded(&mut self, messages: u64, bytes: u64) {
         self.count_unqueued(messages, bytes);
     }

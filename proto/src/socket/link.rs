@@ -138,6 +138,13 @@ impl Socket {
             if !self.pipes.may_deliver(id) {
                 break Ok(());
             }
+            if let Some(items) = link.inbox() {
+                let run = self.pattern.on_run(&mut self.pipes, id, items, &mut self.effects);
+                received += run;
+                if run.messages > 0 {
+                    continue;
+                }
+            }
             match link.take() {
                 None => break Ok(()),
                 Some(Inbound::Message(message)) => {

@@ -8,6 +8,11 @@ use crate::socket::close::LingerFrom;
 use crate::socket::effects::Effects;
 use crate::socket::error::{RecvError, SendError, Unsent};
 use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+/// Maximum number of messages that one call moves.
+// The socket is locked meanwhile.
+const BATCH: usize = 1024;
 
 impl Socket {
     /// Queues a message for the peers that the socket type selects, for example the next peer in turn, or all
@@ -19,6 +24,47 @@ impl Socket {
     pub fn send(&mut self, message: impl Into<Message>) -> Result<(), SendError> {
         let mut message = message.into();
         self.offer(&mut message).map_err(|why| self.send_error(why, message))
+    }
+
+    /// Queues messages from the start of `messages`, as [`send`](Self::send) does for each, until the socket has no room for the
+    /// next, or 1024 are queued. Removes the queued messages from `messages`, and returns their number.
+    ///
+    /// # Errors
+    /// [`SendError`] of the first message, which is removed from `messages`; never [`SendError::Full`]. An error of a later
+    /// message is returned by the next call, which begins with it.
+    pub fn send_many(&mut self, messages: &mut Vec<Message>) -> Result<usize, SendError> {
+        match self.offer_many(messages, usize::MAX) {
+            Ok(sent) => Ok(sent),
+            Err(Unsent::Full) => Ok(0),
+            Err(why) => {
+                let first = messages.remove(0);
+                Err(self.send_error(why, first))
+            }
+        }
+    }
+
+    /// Queues messages from the start of `messages` as [`send_many`](Self::send_many) does, but at most `limit`, and an error leaves
+    /// all messages there. Without messages, returns zero.
+    ///
+    /// # Errors
+    /// [`Unsent`]: the reason for which the first message was not queued.
+    pub fn offer_many(&mut self, messages: &mut Vec<Message>, limit: usize) -> Result<usize, Unsent> {
+        let _call = cost::call("Socket::offer_many", BATCH as u64);
+        let most = messages.len().min(limit).min(BATCH);
+        let mut sent = 0;
+        let mut outcome = Ok(());
+        while sent < most && outcome.is_ok() {
+            let rest = &mut messages[sent..most];
+            let is_limited = self.is_blocked || self.pipes.max_send_size != usize::MAX;
+            let run = if is_limited { 0 } else { self.pattern.send_run(&mut self.pipes, rest) };
+            sent += run;
+            if run == 0 {
+                outcome = self.offer(&mut rest[0]);
+                sent += usize::from(outcome.is_ok());
+            }
+        }
+        messages.drain(..sent);
+        if sent > 0 { Ok(sent) } else { outcome.map(|()| 0) }
     }
 
     /// Queues a message as [`send`](Self::send) does. If the message is queued, `message` is empty afterwards.
@@ -103,6 +149,25 @@ impl Socket {
             return self.recv_blocked();
         }
         self.pattern.recv(&mut self.pipes, &mut self.effects)
+    }
+
+    /// Removes the next messages, at most `limit` and at most 1024, and appends them to `into`, in the order in which
+    /// [`recv`](Self::recv) would return them. Returns their number: zero only for a limit of zero, and one at most for a REQ, a REP
+    /// and an XPUB with `manual`, where the application must act on each message before it receives the next.
+    ///
+    /// # Errors
+    /// [`RecvError`], if no message can be received.
+    pub fn recv_many(&mut self, into: &mut Vec<Message>, limit: usize) -> Result<usize, RecvError> {
+        let _call = cost::call("Socket::recv_many", BATCH as u64);
+        let limit = limit.min(BATCH);
+        if limit == 0 {
+            return Ok(0);
+        }
+        if self.is_blocked {
+            into.push(self.recv_blocked()?);
+            return Ok(1);
+        }
+        self.pattern.recv_run(&mut self.pipes, limit, into, &mut self.effects)
     }
 
     /// Removes and returns the next message, as [`recv`](Self::recv) does, together with its sender. The returned

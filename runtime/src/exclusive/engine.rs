@@ -1,6 +1,6 @@
 //! [`Engine`]: the guest of an exclusive socket with all that it waits for. It does not depend on the socket type.
 
-use crate::budget::Spent;
+use crate::budget::{Completed, Spent};
 use crate::exclusive::driven::{Driven, DrivenListener};
 use crate::exclusive::ready::ReadyQueue;
 use crate::exclusive::requests::{Answer, Requests};
@@ -154,9 +154,20 @@ impl<R: TimedRuntime> Engine<R> {
 
     /// Drives the connections until `operation` returns `Ready`, and returns its value. `operation` is called again whenever its
     /// result may have changed.
+    #[inline]
     pub(crate) fn poll_until<V>(
         &mut self,
         cx: &mut Context<'_>,
+        operation: impl FnMut(&mut Self) -> Poll<V>,
+    ) -> Poll<V> {
+        self.poll_until_counted(cx, |_| Completed::One, operation)
+    }
+
+    /// Does the same as [`poll_until`](Self::poll_until), and counts the operations that `count` returns for the result.
+    pub(crate) fn poll_until_counted<V>(
+        &mut self,
+        cx: &mut Context<'_>,
+        count: impl FnOnce(&V) -> Completed,
         mut operation: impl FnMut(&mut Self) -> Poll<V>,
     ) -> Poll<V> {
         ready!(self.spent.poll(R::BUDGET, cx));
@@ -166,7 +177,7 @@ impl<R: TimedRuntime> Engine<R> {
             }
             if let Poll::Ready(value) = operation(self) {
                 // A program that always finds the next message drives the connections nevertheless.
-                if self.spent.count(R::BUDGET, cx) {
+                if self.spent.count(count(&value), R::BUDGET, cx) {
                     self.round();
                 }
                 return Poll::Ready(value);

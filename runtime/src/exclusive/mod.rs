@@ -1,5 +1,6 @@
 //! [`Exclusive`]: a socket that its caller drives, without a lock and without a task.
 
+mod batch;
 mod driven;
 mod endpoints;
 mod engine;

@@ -32,6 +32,33 @@ macro_rules! socket_methods {
             self.0.try_send(message)
         }
     };
+    (try_send_many) => {
+        /// Sends as many messages from the start of `messages` as there is room for now, at most 1024. Removes them from
+        /// `messages`, and returns their number, which is zero if there is no room.
+        ///
+        /// # Errors
+        /// [`SendError`](sansmq_runtime::proto::SendError) of the first message, as [`send_many`](Self::send_many) returns.
+        pub fn try_send_many(
+            &self,
+            messages: &mut Vec<$crate::proto::Message>,
+        ) -> Result<usize, $crate::proto::SendError> {
+            self.0.try_send_many(messages)
+        }
+    };
+    (try_recv_many) => {
+        /// Receives the messages that are queued now, at most `limit` and at most 1024. Appends them to `into`, and returns
+        /// their number, which is zero if no message is queued.
+        ///
+        /// # Errors
+        /// [`RecvError`](sansmq_runtime::proto::RecvError); never [`Empty`](sansmq_runtime::proto::RecvError::Empty).
+        pub fn try_recv_many(
+            &self,
+            into: &mut Vec<$crate::proto::Message>,
+            limit: usize,
+        ) -> Result<usize, $crate::proto::RecvError> {
+            self.0.try_recv_many(into, limit)
+        }
+    };
     (try_recv) => {
         /// Receives the next message if one is queued.
         ///

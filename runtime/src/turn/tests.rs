@@ -460,10 +460,26 @@ fn budget_of_socket_limits_each_future_stream_and_sink() {
     assert_eq!(operations_until_yield(|cx| pin!(push.send("x")).poll(cx).map(Result::unwrap)), 128);
     let mut sink = pin!(push.sink());
     let completed = operations_until_yield(|cx| {
-        sink.as_mut().poll_ready(cx).map(|ready| {
-            ready.unwrap();
-            sink.as_mut().start_send("x".into()).unwrap();
-        })
+        assert!(sink.as_mut().poll_ready(cx).is_ready(), "the sink has room");
+        sink.as_mut().start_send("x".into()).unwrap();
+        sink.as_mut().poll_flush(cx).map(Result::unwrap)
     });
     assert_eq!(completed, 128);
+}
+
+#[test]
+fn budget_of_socket_limits_batches() {
+    let Pair { bound: pull, connected: push, .. } = &pipeline(20_000);
+    let mut batch = Vec::new();
+    let sent = operations_until_yield(|cx| {
+        batch.resize(64, Message::from("x"));
+        pin!(push.send_many(&mut batch)).poll(cx).map(|sent| assert_eq!(sent, Ok(64)))
+    });
+    // `connect` and `bind` were the first operations.
+    assert!((31..=32).contains(&sent), "{sent} batches of 64 messages");
+    let mut into = Vec::new();
+    let received = operations_until_yield(|cx| {
+        pin!(pull.recv_many(&mut into, 32)).poll(cx).map(|received| assert_eq!(received, Ok(32)))
+    });
+    assert!((31..=32).contains(&received), "{received} batches of 32 messages");
 }

@@ -2,7 +2,7 @@
 //! [`Addressed`] implements [`Pattern`] for both, and [`AddressedPeers`] stores the peers of such a socket.
 
 use super::Pattern;
-use crate::connection::{ConnectionError, Peer};
+use crate::connection::{ConnectionError, Inbound, Peer};
 use crate::entropy::Entropy;
 use crate::message::{Frame, Message};
 use crate::socket::effects::Effects;
@@ -12,7 +12,10 @@ use crate::socket::options::Settings;
 use crate::socket::pipe::Pipes;
 use crate::socket::routing::fair_queue::FairQueue;
 use crate::socket::routing::routing_table::RoutingTable;
+use crate::socket::stats::TrafficCount;
+use alloc::collections::VecDeque;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use core::fmt::Debug;
 
 /// [`Pattern`] of a socket type that addresses its peers by routing id. `R` is the part that is specific to ROUTER or
@@ -144,6 +147,18 @@ impl<R: Addressing> Pattern for Addressed<R> {
         Ok(())
     }
 
+    fn on_run(
+        &mut self,
+        pipes: &mut Pipes,
+        pipe: PipeId,
+        items: &mut VecDeque<Inbound>,
+        effects: &mut Effects,
+    ) -> TrafficCount {
+        let (received, readable) = deliver_addressed_run(&mut self.0.peers().arrived, pipes, pipe, items);
+        *effects |= readable;
+        received
+    }
+
     fn send(&mut self, pipes: &mut Pipes, message: &mut Message) -> Result<Effects, Unsent> {
         self.0.send(pipes, message)
     }
@@ -156,6 +171,16 @@ impl<R: Addressing> Pattern for Addressed<R> {
         self.0.peers().arrived.next(pipes)
     }
 
+    fn recv_run(
+        &mut self,
+        pipes: &mut Pipes,
+        limit: usize,
+        into: &mut Vec<Message>,
+        _: &mut Effects,
+    ) -> Result<usize, RecvError> {
+        self.0.peers().arrived.next_run(pipes, limit, into)
+    }
+
     fn next_sender(&mut self, pipes: &mut Pipes) -> Option<Arc<Peer>> {
         self.0.peers().arrived.sender_of_next(pipes)
     }
@@ -163,6 +188,10 @@ impl<R: Addressing> Pattern for Addressed<R> {
     // The recipient, and so the room for a message, is known only to `send`.
     fn can_send(&mut self, _: &mut Pipes) -> bool {
         true
+    }
+
+    fn can_complete_sends(&mut self, _: &mut Pipes, count: usize) -> bool {
+        count <= 1 || self.0.drops_if_full()
     }
 
     fn can_recv(&mut self, pipes: &mut Pipes) -> bool {
@@ -191,6 +220,21 @@ pub(super) fn deliver_addressed(
     let Some(entry) = pipes.get(pipe) else { return Effects::NONE };
     message.push_front(entry.routing_id.clone());
     arrived.deliver(pipes, pipe, message)
+}
+
+/// Does the same as [`deliver_addressed`] for messages from the start of `items`, as [`FairQueue::deliver_run`] does.
+#[inline]
+pub(super) fn deliver_addressed_run(
+    arrived: &mut FairQueue,
+    pipes: &mut Pipes,
+    pipe: PipeId,
+    items: &mut VecDeque<Inbound>,
+) -> (TrafficCount, Effects) {
+    let id = pipes.get(pipe).map_or(Frame::EMPTY, |entry| entry.routing_id.clone());
+    arrived.deliver_run(pipes, pipe, items, |message| {
+        message.push_front(id.clone());
+        true
+    })
 }
 
 /// Removes the first frame, the routing id, from `message`, and queues the rest for the peer of `pipe`. Before the

@@ -14,6 +14,7 @@ use crate::socket::routing::fair_queue::FairQueue;
 use crate::socket_type::SocketType;
 use alloc::collections::BTreeSet;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use bytes::Bytes;
 
 #[derive(Debug, Default)]
@@ -83,6 +84,16 @@ impl Pattern for Dish {
 
     fn recv(&mut self, pipes: &mut Pipes, _: &mut Effects) -> Result<Message, RecvError> {
         self.arrived.next(pipes)
+    }
+
+    fn recv_run(
+        &mut self,
+        pipes: &mut Pipes,
+        limit: usize,
+        into: &mut Vec<Message>,
+        _: &mut Effects,
+    ) -> Result<usize, RecvError> {
+        self.arrived.next_run(pipes, limit, into)
     }
 
     fn join(&mut self, pipes: &mut Pipes, group: Bytes) -> Option<Result<(), JoinError>> {

@@ -1,7 +1,7 @@
 //! [`Halves`]: behaviour of the socket types in which sending and receiving are independent, such as DEALER.
 
 use super::{Pattern, probe};
-use crate::connection::{ConnectionError, Peer};
+use crate::connection::{ConnectionError, Inbound, Peer};
 use crate::entropy::Entropy;
 use crate::message::{Frame, Message};
 use crate::socket::effects::Effects;
@@ -12,8 +12,11 @@ use crate::socket::options::Settings;
 use crate::socket::pipe::Pipes;
 use crate::socket::routing::fair_queue::FairQueue;
 use crate::socket::routing::load_balancer::LoadBalancer;
+use crate::socket::stats::TrafficCount;
 use crate::socket_type::SocketType;
+use alloc::collections::VecDeque;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 
 /// [`Pattern`] of the socket types that send and receive independently, without an alternation of requests and replies,
 /// and that add no frames to messages: DEALER, PUSH and PULL. Inside a `SingleFrame` also CLIENT, SCATTER and GATHER.
@@ -78,17 +81,52 @@ impl Pattern for Halves {
         Ok(())
     }
 
+    fn on_run(
+        &mut self,
+        pipes: &mut Pipes,
+        pipe: PipeId,
+        items: &mut VecDeque<Inbound>,
+        effects: &mut Effects,
+    ) -> TrafficCount {
+        let Some(arrived) = &mut self.incoming else { return TrafficCount::default() };
+        let (received, readable) = arrived.deliver_run(pipes, pipe, items, |_| true);
+        *effects |= readable;
+        received
+    }
+
     // RFC 28 and 30: "SHALL block on sending, or return a suitable error, when it has no connected peers"; "SHALL NOT discard".
     fn send(&mut self, pipes: &mut Pipes, message: &mut Message) -> Result<Effects, Unsent> {
         let Some(peers) = &mut self.outgoing else { return Err(Unsent::Unsupported(self.socket_type)) };
+        // Without others, there is no turn to pass.
+        if peers.only().is_some_and(|pipe| pipes.push_if_room(pipe, message)) {
+            return Ok(Effects::NONE);
+        }
         let Some(pipe) = peers.pick(pipes) else { return Err(Unsent::Full) };
         pipes.push(pipe, message.take());
         Ok(Effects::NONE)
     }
 
+    fn send_run(&mut self, pipes: &mut Pipes, messages: &mut [Message]) -> usize {
+        let only = self.outgoing.as_ref().and_then(LoadBalancer::only);
+        only.map_or(0, |pipe| pipes.push_run(pipe, messages))
+    }
+
     fn recv(&mut self, pipes: &mut Pipes, _: &mut Effects) -> Result<Message, RecvError> {
         match &mut self.incoming {
             Some(arrived) => arrived.next(pipes),
+            None => Err(RecvError::Unsupported(self.socket_type)),
+        }
+    }
+
+    fn recv_run(
+        &mut self,
+        pipes: &mut Pipes,
+        limit: usize,
+        into: &mut Vec<Message>,
+        _: &mut Effects,
+    ) -> Result<usize, RecvError> {
+        match &mut self.incoming {
+            Some(arrived) => arrived.next_run(pipes, limit, into),
             None => Err(RecvError::Unsupported(self.socket_type)),
         }
     }

@@ -20,7 +20,7 @@ mod subscribe;
 #[cfg(test)]
 mod tests;
 
-use crate::connection::{ConnectionError, Peer, Subscription};
+use crate::connection::{ConnectionError, Inbound, Peer, Subscription};
 use crate::entropy::Entropy;
 use crate::kind::Kind;
 use crate::message::{Frame, Message};
@@ -29,10 +29,13 @@ use crate::socket::error::{ConnectError, JoinError, RecvError, SubscribeError, U
 use crate::socket::id::PipeId;
 use crate::socket::options::Settings;
 use crate::socket::pipe::Pipes;
+use crate::socket::stats::TrafficCount;
 use crate::socket_type::SocketType;
 use addressed::Addressed;
 use alloc::boxed::Box;
+use alloc::collections::VecDeque;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use bytes::Bytes;
 use single_frame::SingleFrame;
 
@@ -128,6 +131,19 @@ pub(super) trait Pattern: Send {
         effects: &mut Effects,
     ) -> Result<(), ConnectionError>;
 
+    /// Processes messages from the start of `items`, which were received from the peer of `pipe`, as
+    /// [`on_message`](Self::on_message) does for each, while the pipe has room, and removes them. Returns their traffic. The
+    /// caller must pass the other items to the other methods. The default implementation processes none.
+    fn on_run(
+        &mut self,
+        _: &mut Pipes,
+        _pipe: PipeId,
+        _items: &mut VecDeque<Inbound>,
+        _: &mut Effects,
+    ) -> TrafficCount {
+        TrafficCount::default()
+    }
+
     /// Applies a subscription change that the peer of a pipe sent to this socket. An error closes the connection. Only
     /// PUB, XPUB and RADIO receive such changes.
     fn on_subscription(&mut self, _: &mut Pipes, _: PipeId, _: Subscription) -> Result<Effects, ConnectionError> {
@@ -142,6 +158,13 @@ pub(super) trait Pattern: Send {
     /// peer, which [`addressee`](Self::addressee) returns, after the queued messages are sent.
     fn send(&mut self, pipes: &mut Pipes, message: &mut Message) -> Result<Effects, Unsent>;
 
+    /// Queues messages from the start of `messages`, as [`send`](Self::send) does, and returns their number. May queue fewer than
+    /// `send` would, or none; queues only messages for which `send` would return no effects. The default implementation queues
+    /// none.
+    fn send_run(&mut self, _: &mut Pipes, _: &mut [Message]) -> usize {
+        0
+    }
+
     /// Returns the peer that the first frame of this message selects. Returns `None` if no peer has this routing id, and
     /// for socket types that do not send by routing id. After `send` returned [`Effects::DRAIN_PEER`], this is the peer
     /// to disconnect.
@@ -150,6 +173,20 @@ pub(super) trait Pattern: Send {
     }
 
     fn recv(&mut self, pipes: &mut Pipes, effects: &mut Effects) -> Result<Message, RecvError>;
+
+    /// Removes the messages that the next calls of [`recv`](Self::recv) would return, at most `limit`, which is not zero, and
+    /// appends them to `into`. Returns their number, which is not zero. The default implementation removes one message, for
+    /// socket types where the application must act on a message before it receives the next.
+    fn recv_run(
+        &mut self,
+        pipes: &mut Pipes,
+        _limit: usize,
+        into: &mut Vec<Message>,
+        effects: &mut Effects,
+    ) -> Result<usize, RecvError> {
+        into.push(self.recv(pipes, effects)?);
+        Ok(1)
+    }
 
     /// Returns the sender of the message that `recv` returns next.
     fn next_sender(&mut self, _: &mut Pipes) -> Option<Arc<Peer>> {

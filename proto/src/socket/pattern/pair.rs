@@ -2,7 +2,7 @@
 //! an error; libzmq instead ignores a second peer.
 
 use super::Pattern;
-use crate::connection::{ConnectionError, Peer};
+use crate::connection::{ConnectionError, Inbound, Peer};
 use crate::entropy::Entropy;
 use crate::message::{Frame, Message};
 use crate::socket::effects::Effects;
@@ -10,7 +10,10 @@ use crate::socket::error::{ConnectError, RecvError, Unsent};
 use crate::socket::id::PipeId;
 use crate::socket::pipe::Pipes;
 use crate::socket::routing::fair_queue::FairQueue;
+use crate::socket::stats::TrafficCount;
+use alloc::collections::VecDeque;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 
 #[derive(Debug, Default)]
 pub(super) struct Pair {
@@ -62,6 +65,18 @@ impl Pattern for Pair {
         Ok(())
     }
 
+    fn on_run(
+        &mut self,
+        pipes: &mut Pipes,
+        pipe: PipeId,
+        items: &mut VecDeque<Inbound>,
+        effects: &mut Effects,
+    ) -> TrafficCount {
+        let (received, readable) = self.arrived.deliver_run(pipes, pipe, items, |_| true);
+        *effects |= readable;
+        received
+    }
+
     fn send(&mut self, pipes: &mut Pipes, message: &mut Message) -> Result<Effects, Unsent> {
         match self.peer {
             Some(peer) if pipes.has_room(peer) => {
@@ -72,8 +87,22 @@ impl Pattern for Pair {
         }
     }
 
+    fn send_run(&mut self, pipes: &mut Pipes, messages: &mut [Message]) -> usize {
+        self.peer.map_or(0, |peer| pipes.push_run(peer, messages))
+    }
+
     fn recv(&mut self, pipes: &mut Pipes, _: &mut Effects) -> Result<Message, RecvError> {
         self.arrived.next(pipes)
+    }
+
+    fn recv_run(
+        &mut self,
+        pipes: &mut Pipes,
+        limit: usize,
+        into: &mut Vec<Message>,
+        _: &mut Effects,
+    ) -> Result<usize, RecvError> {
+        self.arrived.next_run(pipes, limit, into)
     }
 
     fn next_sender(&mut self, pipes: &mut Pipes) -> Option<Arc<Peer>> {

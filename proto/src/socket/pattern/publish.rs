@@ -307,6 +307,21 @@ impl Pattern for Publish {
         Ok(message)
     }
 
+    // With `XPUB_MANUAL`, `subscribe` is for the peer of the last received message.
+    fn recv_run(
+        &mut self,
+        pipes: &mut Pipes,
+        limit: usize,
+        into: &mut Vec<Message>,
+        effects: &mut Effects,
+    ) -> Result<usize, RecvError> {
+        into.push(self.recv(pipes, effects)?);
+        let more = if self.is_manual() { 0 } else { limit - 1 };
+        let before = into.len();
+        into.extend(core::iter::from_fn(|| self.recv(pipes, effects).ok()).take(more));
+        Ok(1 + into.len() - before)
+    }
+
     /// Adds or removes a subscription of the peer that sent the subscription change which the application received last
     /// (`XPUB_MANUAL`). Returns `None` if this option is off.
     fn change_subscription(&mut self, _: &mut Pipes, change: Subscription) -> Option<Result<Effects, SubscribeError>> {

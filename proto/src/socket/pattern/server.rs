@@ -2,8 +2,8 @@
 //! assigns each peer a number as its routing id. The number is not sent to the peer.
 
 use super::Pattern;
-use super::addressed::{deliver_addressed, send_addressed};
-use crate::connection::{ConnectionError, Peer};
+use super::addressed::{deliver_addressed, deliver_addressed_run, send_addressed};
+use crate::connection::{ConnectionError, Inbound, Peer};
 use crate::entropy::Entropy;
 use crate::message::{Frame, Message};
 use crate::socket::effects::Effects;
@@ -12,8 +12,10 @@ use crate::socket::event::DropReason;
 use crate::socket::id::PipeId;
 use crate::socket::pipe::Pipes;
 use crate::socket::routing::fair_queue::FairQueue;
-use alloc::collections::BTreeMap;
+use crate::socket::stats::TrafficCount;
+use alloc::collections::{BTreeMap, VecDeque};
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 
 #[derive(Debug)]
 pub(super) struct Server {
@@ -103,6 +105,18 @@ impl Pattern for Server {
         Ok(())
     }
 
+    fn on_run(
+        &mut self,
+        pipes: &mut Pipes,
+        pipe: PipeId,
+        items: &mut VecDeque<Inbound>,
+        effects: &mut Effects,
+    ) -> TrafficCount {
+        let (received, readable) = deliver_addressed_run(&mut self.arrived, pipes, pipe, items);
+        *effects |= readable;
+        received
+    }
+
     // RFC 41: "SHALL return an error if the queue does not exist"; "SHALL block on sending, if the queue is full".
     fn send(&mut self, pipes: &mut Pipes, message: &mut Message) -> Result<Effects, Unsent> {
         match message.len() {
@@ -126,6 +140,16 @@ impl Pattern for Server {
 
     fn recv(&mut self, pipes: &mut Pipes, _: &mut Effects) -> Result<Message, RecvError> {
         self.arrived.next(pipes)
+    }
+
+    fn recv_run(
+        &mut self,
+        pipes: &mut Pipes,
+        limit: usize,
+        into: &mut Vec<Message>,
+        _: &mut Effects,
+    ) -> Result<usize, RecvError> {
+        self.arrived.next_run(pipes, limit, into)
     }
 
     fn next_sender(&mut self, pipes: &mut Pipes) -> Option<Arc<Peer>> {

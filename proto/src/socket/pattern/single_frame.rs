@@ -12,6 +12,7 @@ use crate::socket::id::PipeId;
 use crate::socket::options::Settings;
 use crate::socket::pipe::Pipes;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 
 /// [`Pattern`] of CLIENT, SCATTER, GATHER or CHANNEL: allows only messages of one frame, and otherwise behaves as `P`,
 /// the pattern of DEALER, PUSH, PULL or PAIR.
@@ -71,8 +72,23 @@ impl<P: Pattern> Pattern for SingleFrame<P> {
         self.0.send(pipes, message)
     }
 
+    fn send_run(&mut self, pipes: &mut Pipes, messages: &mut [Message]) -> usize {
+        let single = messages.iter().position(|message| message.len() > 1).unwrap_or(messages.len());
+        self.0.send_run(pipes, &mut messages[..single])
+    }
+
     fn recv(&mut self, pipes: &mut Pipes, effects: &mut Effects) -> Result<Message, RecvError> {
         self.0.recv(pipes, effects)
+    }
+
+    fn recv_run(
+        &mut self,
+        pipes: &mut Pipes,
+        limit: usize,
+        into: &mut Vec<Message>,
+        effects: &mut Effects,
+    ) -> Result<usize, RecvError> {
+        self.0.recv_run(pipes, limit, into, effects)
     }
 
     fn next_sender(&mut self, pipes: &mut Pipes) -> Option<Arc<Peer>> {

@@ -5,7 +5,7 @@
 //! change is sent to all connected peers, even if the send high-water mark is reached. So no change can be lost.
 
 use super::Pattern;
-use crate::connection::{ConnectionError, Peer, Subscription};
+use crate::connection::{ConnectionError, Inbound, Peer, Subscription};
 use crate::cost;
 use crate::entropy::Entropy;
 use crate::message::Message;
@@ -17,9 +17,11 @@ use crate::socket::pipe::Pipes;
 use crate::socket::routing::distributor::Distributor;
 use crate::socket::routing::fair_queue::FairQueue;
 use crate::socket::routing::interests::Interests;
+use crate::socket::stats::TrafficCount;
 use crate::socket_type::SocketType;
-use alloc::collections::BTreeSet;
+use alloc::collections::{BTreeSet, VecDeque};
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 
 #[derive(Debug)]
 pub(super) struct Subscribe {
@@ -44,12 +46,8 @@ impl Subscribe {
         }
     }
 
-    /// Returns true if the application receives this message. A SUB receives the messages that match a subscription,
-    /// or, with `invert_matching`, those that match none. An XSUB receives all messages.
-    // A SUB must filter: a publisher may not have received a cancellation yet, or may send unsubscribed topics. An XSUB
-    // is usually half of a proxy, which filters elsewhere.
     fn accepts(&self, message: &Message) -> bool {
-        self.socket_type == SocketType::XSub || self.interests.matches(message.head()) != self.options.invert
+        accepts(self.socket_type, &self.interests, &self.options, message)
     }
 
     /// Sends a subscription change to all connected peers.
@@ -90,6 +88,14 @@ impl Subscribe {
         }
         Ok(())
     }
+}
+
+/// Returns true if the application receives this message. A SUB receives the messages that match a subscription,
+/// or, with `invert_matching`, those that match none. An XSUB receives all messages.
+// A SUB must filter: a publisher may not have received a cancellation yet, or may send unsubscribed topics. An XSUB
+// is usually half of a proxy, which filters elsewhere.
+fn accepts(socket_type: SocketType, interests: &Interests, options: &Subscribing, message: &Message) -> bool {
+    socket_type == SocketType::XSub || interests.matches(message.head()) != options.invert
 }
 
 impl Pattern for Subscribe {
@@ -141,6 +147,20 @@ impl Pattern for Subscribe {
         Ok(())
     }
 
+    fn on_run(
+        &mut self,
+        pipes: &mut Pipes,
+        pipe: PipeId,
+        items: &mut VecDeque<Inbound>,
+        effects: &mut Effects,
+    ) -> TrafficCount {
+        let Self { arrived, interests, options, socket_type, .. } = self;
+        let (received, readable) =
+            arrived.deliver_run(pipes, pipe, items, |message| accepts(*socket_type, interests, options, message));
+        *effects |= readable;
+        received
+    }
+
     /// Applies the subscription changes in a message that the application of an XSUB sends. Sends the remaining frames
     /// of the message to all peers that have room.
     fn send(&mut self, pipes: &mut Pipes, message: &mut Message) -> Result<Effects, Unsent> {
@@ -161,6 +181,16 @@ impl Pattern for Subscribe {
         self.arrived.next(pipes)
     }
 
+    fn recv_run(
+        &mut self,
+        pipes: &mut Pipes,
+        limit: usize,
+        into: &mut Vec<Message>,
+        _: &mut Effects,
+    ) -> Result<usize, RecvError> {
+        self.arrived.next_run(pipes, limit, into)
+    }
+
     fn change_subscription(
         &mut self,
         pipes: &mut Pipes,
@@ -175,6 +205,11 @@ impl Pattern for Subscribe {
 
     fn can_send(&mut self, _: &mut Pipes) -> bool {
         self.socket_type == SocketType::XSub
+    }
+
+    // Messages for peers without room are dropped.
+    fn can_complete_sends(&mut self, pipes: &mut Pipes, _: usize) -> bool {
+        self.can_send(pipes)
     }
 
     fn can_recv(&mut self, pipes: &mut Pipes) -> bool {

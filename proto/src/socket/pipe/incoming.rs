@@ -1,8 +1,9 @@
 //! Incoming queue of a pipe: messages received from the peer that wait for the application, and the receive high-water
 //! mark.
 
-use super::Pipes;
-use crate::connection::Peer;
+use super::{Pipe, Pipes};
+use crate::connection::{Inbound, Peer};
+use crate::cost;
 use crate::message::Message;
 use crate::socket::effects::Effects;
 use crate::socket::error::RecvError;
@@ -10,7 +11,15 @@ use crate::socket::id::PipeId;
 use crate::socket::pipe::queue::Queue;
 use crate::socket::pipe::reader::Demand;
 use crate::socket::stats::TrafficCount;
+use alloc::collections::VecDeque;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+impl Pipe {
+    pub(crate) fn has_incoming(&self) -> bool {
+        !self.incoming.is_empty()
+    }
+}
 
 impl Pipes {
     pub(crate) fn incoming_len(&self, id: PipeId) -> usize {
@@ -97,6 +106,38 @@ impl Pipes {
         Effects::READABLE
     }
 
+    /// Queues messages from the start of `items`, which were received from the peer of the pipe `id`, up to the first item that is
+    /// not a message, or until the incoming queue is full. `prepare` may change a message before it is queued; if it returns
+    /// false, the message is discarded. Returns the traffic before `prepare`. With `ZMQ_CONFLATE`, queues nothing.
+    #[inline]
+    pub(crate) fn deliver_run(
+        &mut self,
+        id: PipeId,
+        items: &mut VecDeque<Inbound>,
+        mut prepare: impl FnMut(&mut Message) -> bool,
+    ) -> TrafficCount {
+        let mut received = TrafficCount::default();
+        let (hwm, mut discarded) = (self.recv_hwm, 0);
+        if self.conflate {
+            return received;
+        }
+        let Some((pipe, buffers)) = self.get_with_buffers(id) else { return received };
+        while !pipe.incoming.is_full(hwm)
+            && matches!(items.front(), Some(Inbound::Message(_)))
+            && let Some(Inbound::Message(mut message)) = items.pop_front()
+        {
+            cost::frames(message.len());
+            received += TrafficCount::of(&message);
+            if prepare(&mut message) {
+                pipe.incoming.push_back(message, buffers);
+            } else {
+                discarded += 1;
+            }
+        }
+        self.discarded += discarded;
+        received
+    }
+
     /// Drops the messages in the incoming queue of the pipe `id`, because a later one replaces them.
     #[inline(never)]
     fn replace_incoming(&mut self, id: PipeId) {
@@ -151,10 +192,22 @@ impl Pipes {
         let (pipe, buffers) = self.get_with_buffers(id)?;
         let message = pipe.incoming.pop_front()?;
         pipe.incoming.release_buffer(buffers);
-        pipe.senders.remove_first();
+        pipe.senders.remove_first(1);
         self.count_held(id);
         self.after_removal(id);
         Some(message)
+    }
+
+    /// Removes the first incoming messages of the pipe `id`, at most `limit`, and appends them to `into`. Returns their number.
+    pub(crate) fn pop_run(&mut self, id: PipeId, limit: usize, into: &mut Vec<Message>) -> usize {
+        let Some((pipe, buffers)) = self.get_with_buffers(id) else { return 0 };
+        let count = pipe.incoming.pop_run(limit, into);
+        cost::requested(count);
+        pipe.incoming.release_buffer(buffers);
+        pipe.senders.remove_first(count);
+        self.count_held(id);
+        self.after_removal(id);
+        count
     }
 
     pub(crate) fn clear_incoming(&mut self, id: PipeId) {

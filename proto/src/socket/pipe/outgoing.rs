@@ -1,7 +1,7 @@
 //! Outgoing queue of a pipe: messages and subscription changes that wait to be sent to the peer, and the send
 //! high-water mark.
 
-use super::{Pipe, Pipes};
+use super::{Pipe, Pipes, Service};
 use crate::connection::{Link, Outbound, Subscription};
 use crate::cost;
 use crate::message::Message;
@@ -23,9 +23,7 @@ impl Pipes {
 
     #[inline]
     fn pipe_has_room(&self, pipe: &Pipe) -> bool {
-        pipe.state.accepts_messages()
-            && !pipe.outgoing.is_full(self.send_hwm)
-            && (!self.immediate || pipe.state.is_ready())
+        pipe.has_room(self.send_hwm, self.immediate)
     }
 
     /// Returns true if a message can be queued for the peer of the pipe `id`, and its connection is not
@@ -62,9 +60,47 @@ impl Pipes {
         }
         pipe.outgoing.push_back(message, buffers);
         pipe.close_if_full(hwm);
-        if pipe.full || !pipe.reader_fetches() {
+        if pipe.needs_service() {
             self.request_service(id);
         }
+    }
+
+    /// Queues a message for the peer of the pipe `id`, and leaves an empty message in its place, if the pipe
+    /// [has room](Self::has_room). Returns false if it has none, and with `ZMQ_CONFLATE`.
+    #[inline]
+    pub(crate) fn push_if_room(&mut self, id: PipeId, message: &mut Message) -> bool {
+        let (hwm, immediate, conflate) = (self.send_hwm, self.immediate, self.conflate);
+        let Some((pipe, buffers)) = self.get_with_buffers(id) else { return false };
+        if conflate || !pipe.has_room(hwm, immediate) {
+            return false;
+        }
+        pipe.outgoing.push_back(message.take(), buffers);
+        pipe.close_if_full(hwm);
+        if pipe.needs_service() {
+            self.request_service(id);
+        }
+        true
+    }
+
+    /// Queues messages from the start of `messages` for the peer of the pipe `id` while it has room, and leaves empty messages
+    /// in their places. Returns their number.
+    pub(crate) fn push_run(&mut self, id: PipeId, messages: &mut [Message]) -> usize {
+        if self.conflate || !self.has_room(id) {
+            return 0;
+        }
+        let hwm = self.send_hwm;
+        let Some((pipe, buffers)) = self.get_with_buffers(id) else { return 0 };
+        let mut count = 0;
+        while count < messages.len() && !pipe.outgoing.is_full(hwm) {
+            pipe.outgoing.push_back(messages[count].take(), buffers);
+            count += 1;
+        }
+        cost::requested(count);
+        pipe.close_if_full(hwm);
+        if pipe.needs_service() {
+            self.request_service(id);
+        }
+        count
     }
 
     /// Queues `message` for the peer of the pipe `id`, which has no room. First drops the oldest messages in the
@@ -186,6 +222,19 @@ impl Pipes {
 }
 
 impl Pipe {
+    /// Returns true if a message can be queued: the pipe accepts messages, its queue has not reached `hwm` (the send high-water
+    /// mark), and with `immediate` the handshake is finished.
+    #[inline]
+    fn has_room(&self, hwm: HighWaterMark, immediate: bool) -> bool {
+        self.state.accepts_messages() && !self.outgoing.is_full(hwm) && (!immediate || self.state.is_ready())
+    }
+
+    /// Returns true if the pipe must request [`Action::Service`](crate::Action::Service) after a message was queued.
+    #[inline]
+    fn needs_service(&self) -> bool {
+        self.service == Service::Idle && (self.full || !self.reader_fetches())
+    }
+
     /// Returns true if the first outgoing message belongs only to the present connection, such as a probe or a welcome
     /// message.
     const fn is_opening(&self) -> bool {

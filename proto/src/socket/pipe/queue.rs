@@ -152,6 +152,19 @@ impl Queue {
         self.messages.pop_front()
     }
 
+    /// Removes the first messages, at most `limit`, and appends them to `into`. Returns their number.
+    pub(crate) fn pop_run(&mut self, limit: usize, into: &mut Vec<Message>) -> usize {
+        let count = limit.min(self.messages.len());
+        if count == self.messages.len() {
+            (self.bytes, self.held) = (0, 0);
+            into.extend(self.messages.drain(..));
+        } else {
+            let (bytes, held) = (&mut self.bytes, &mut self.held);
+            into.extend(self.messages.drain(..count).inspect(|message| discount(message, bytes, held)));
+        }
+        count
+    }
+
     /// Removes the first message, which is dropped.
     pub(crate) fn drop_first(&mut self) -> Option<Message> {
         let message = self.pop_front();

@@ -45,11 +45,13 @@ impl Senders {
         self.former.front().map(|(peer, _)| peer).or(self.latest.as_ref())
     }
 
-    /// Records that the first message was removed from the incoming queue.
+    /// Records that the first `count` messages were removed from the incoming queue.
     #[inline]
-    pub(super) fn remove_first(&mut self) {
-        if let Some((_, left)) = self.former.front_mut() {
-            *left -= 1;
+    pub(super) fn remove_first(&mut self, mut count: usize) {
+        while let Some((_, left)) = self.former.front_mut().filter(|_| count > 0) {
+            let removed = count.min(*left);
+            *left -= removed;
+            count -= removed;
             if *left == 0 {
                 self.former.pop_front();
             }

@@ -1,15 +1,17 @@
 //! [`FairQueue`]: returns the messages that were received from many peers in turn, one message from each peer (RFC 28:
 //! "fair-queuing"). The cost of a call depends only on the number of pipes that have messages.
 
-use crate::connection::Peer;
+use crate::connection::{Inbound, Peer};
 use crate::cost;
 use crate::message::Message;
 use crate::socket::effects::Effects;
 use crate::socket::error::RecvError;
 use crate::socket::id::PipeId;
 use crate::socket::pipe::Pipes;
+use crate::socket::stats::TrafficCount;
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 
 /// Rotation (round-robin order) of the pipes that have incoming messages.
 #[derive(Debug, Default)]
@@ -31,15 +33,62 @@ impl FairQueue {
         pipes.deliver(id, message)
     }
 
+    /// Queues messages from the start of `items`, as [`Pipes::deliver_run`] does, for the application to receive.
+    #[inline]
+    pub(crate) fn deliver_run(
+        &mut self,
+        pipes: &mut Pipes,
+        id: PipeId,
+        items: &mut VecDeque<Inbound>,
+        prepare: impl FnMut(&mut Message) -> bool,
+    ) -> (TrafficCount, Effects) {
+        let received = pipes.deliver_run(id, items, prepare);
+        let Some(pipe) = pipes.get_mut(id).filter(|pipe| received.messages > 0 && pipe.has_incoming()) else {
+            return (received, Effects::NONE);
+        };
+        if !core::mem::replace(&mut pipe.queued, true) {
+            self.active.push_back(id);
+        }
+        (received, Effects::READABLE)
+    }
+
     /// Removes and returns the first message of the next pipe in turn, or returns [`RecvError::Empty`].
     #[inline]
     pub(crate) fn next(&mut self, pipes: &mut Pipes) -> Result<Message, RecvError> {
-        if self.next_pipe(pipes).is_none() {
-            return Err(RecvError::Empty);
-        }
-        let Some(id) = self.active.pop_front() else { return Err(RecvError::Empty) };
-        self.active.push_back(id);
+        let id = self.next_pipe(pipes).ok_or(RecvError::Empty)?;
+        self.pass_turn();
         pipes.pop_incoming(id)
+    }
+
+    /// Moves the first pipe to the end of the rotation.
+    #[inline]
+    fn pass_turn(&mut self) {
+        if self.active.len() > 1 {
+            self.active.rotate_left(1);
+        }
+    }
+
+    /// Removes the messages that the next `limit` calls of [`next`](Self::next) would return, and appends them to `into`.
+    /// Returns their number, or [`RecvError::Empty`].
+    pub(crate) fn next_run(
+        &mut self,
+        pipes: &mut Pipes,
+        limit: usize,
+        into: &mut Vec<Message>,
+    ) -> Result<usize, RecvError> {
+        let mut taken = 0;
+        while taken < limit
+            && let Some(id) = self.next_pipe(pipes)
+        {
+            if self.active.len() == 1 {
+                taken += pipes.pop_run(id, limit - taken, into);
+            } else {
+                self.pass_turn();
+                into.push(pipes.pop_incoming(id)?);
+                taken += 1;
+            }
+        }
+        if taken > 0 { Ok(taken) } else { Err(RecvError::Empty) }
     }
 
     /// Returns the sender of the message that `next` returns next. Does not remove the message.

@@ -63,6 +63,15 @@ impl LoadBalancer {
         Some(id)
     }
 
+    /// Returns the only pipe in the rotations, which receives all messages; `None` if there are several. The pipe may have no
+    /// room.
+    pub(crate) fn only(&self) -> Option<PipeId> {
+        match (self.open.front(), self.congested.front()) {
+            (Some(&id), None) | (None, Some(&id)) if self.open.len() + self.congested.len() == 1 => Some(id),
+            _ => None,
+        }
+    }
+
     /// Returns true if the pipes in the rotations have room for at least `count` messages together. Adds up the room of
     /// [`SCANNED`] pipes at most, so it may return false although there is more room, but never for `count` = 1.
     pub(crate) fn has_room_for(&mut self, pipes: &mut Pipes, count: usize) -> bool {

@@ -1,5 +1,6 @@
 //! Tests of the behaviour of each socket type, with sockets on a simulated network.
 
+mod batches;
 mod drafts;
 mod hwm;
 mod hwm_bytes;

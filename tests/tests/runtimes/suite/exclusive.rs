@@ -2,10 +2,12 @@
 //!
 //! - `context`, `inproc`, and `zap` (a handler is bound to `inproc`): no other socket can reach into an exclusive one.
 //! - `proxy`: it takes the `Handle` of each of its sockets.
+//! - `sinks`: an exclusive socket has no sink; that of the fixture is its own.
 //! - `fairness`: one task owns an exclusive socket, so no tasks wait in turn or use the socket at the
 //!   same time. A test of this binary without the fixture checks that the owner lets other tasks run.
 
 mod basics;
+mod batches;
 mod closing;
 mod dials;
 mod drafts;

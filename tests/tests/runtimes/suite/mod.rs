@@ -6,6 +6,7 @@
 //! need an operating system are in the folder `system`.
 
 mod basics;
+mod batches;
 mod closing;
 mod context;
 mod dials;
@@ -21,6 +22,7 @@ mod pubsub;
 mod refusals;
 mod routing_ids;
 mod security;
+mod sinks;
 mod stats;
 pub(crate) mod stream;
 mod support;
