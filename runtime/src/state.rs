@@ -281,6 +281,15 @@ impl State {
     /// supervisor, which spawns the tasks of listeners and of attempts to connect. Adds the tasks to wake to `wakes`.
     #[inline]
     fn settle(&mut self, shared: &Shared, wakes: &mut Wakes) {
+        // Most calls send or receive one of many queued messages, and have no consequences.
+        let has_work = self.wake_watchers || !self.spent.is_empty() || self.is_over() != self.over;
+        if has_work || self.socket.has_output() || self.socket.poll_timeout() != self.armed {
+            self.settle_now(shared, wakes);
+        }
+    }
+
+    #[inline(never)]
+    fn settle_now(&mut self, shared: &Shared, wakes: &mut Wakes) {
         while let Some(action) = self.socket.poll_action() {
             match action {
                 Action::Service(pipe) => {

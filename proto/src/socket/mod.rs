@@ -269,6 +269,15 @@ impl Socket {
         &self.settings.transport
     }
 
+    /// Returns true if [`poll_action`](Self::poll_action), [`poll_event`](Self::poll_event) or
+    /// [`take_peers_changed`](Self::take_peers_changed) may return something. May return true although they do not, but not the
+    /// other way round.
+    #[must_use]
+    #[inline]
+    pub fn has_output(&self) -> bool {
+        self.pipes.has_output() || !self.effects.is_empty() || !self.actions.is_empty()
+    }
+
     /// Returns the next action for the driver, which is the code that does the IO. Returns `None` if there is no action
     /// now.
     #[must_use]

@@ -335,6 +335,13 @@ impl Pipes {
         }
     }
 
+    /// Returns true if a pipe has requested [`Action::Service`](crate::Action::Service), or if an event or the end of a flush was
+    /// not polled.
+    #[inline]
+    pub(crate) fn has_output(&self) -> bool {
+        !self.service.is_empty() || self.flushed || self.events.as_ref().is_some_and(|events| !events.is_empty())
+    }
+
     /// Removes the next pipe with a connection from the list of pipes that have requested
     /// [`Action::Service`](crate::Action::Service), and returns its id. Pipes without a connection are removed from the
     /// list and skipped.
