@@ -7,7 +7,7 @@ use futures_util::FutureExt;
 use sansmq::kind::{Dealer, Pull, Push};
 use sansmq::{Message, Options, RecvError, SendError};
 
-/// Returns messages whose bodies are these numbers.
+/// Returns messages with these numbers as bodies.
 fn numbered(numbers: core::ops::Range<usize>) -> Vec<Message> {
     numbers.map(|number| number.to_string().into()).collect()
 }
