@@ -116,17 +116,14 @@ impl<'a> Moving<'a> {
     fn send(&mut self, cx: &mut Context<'_>, statistics: &mut ProxyStatistics) -> Poll<()> {
         let mut before = self.held_traffic();
         while !self.held.is_empty() {
-            match ready!(self.room.send_many(cx, self.held, give)) {
-                Ok(_) => {
-                    let left = self.held_traffic();
-                    *self.sent(statistics) += before - left;
-                    before = left;
-                }
-                Err(Refused) => {
-                    self.held.remove(0);
-                    statistics.dropped += 1;
-                    before = self.held_traffic();
-                }
+            if let Err(Refused) = ready!(self.room.send_many(cx, self.held, give)) {
+                self.held.remove(0);
+                statistics.dropped += 1;
+                before = self.held_traffic();
+            } else {
+                let left = self.held_traffic();
+                *self.sent(statistics) += before - left;
+                before = left;
             }
         }
         Poll::Ready(())

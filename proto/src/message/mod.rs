@@ -113,6 +113,31 @@ fn weigh(frames: &Vec<Frame>) -> Weight {
     sum
 }
 
+/// Unused vectors for the frames of messages: a routing id and a body. A ROUTER that replies to each request takes as many of them
+/// as it gives back, so it needs no allocation for each message.
+#[derive(Debug, Default)]
+pub(crate) struct SpareFrames(Vec<Vec<Frame>>);
+
+impl SpareFrames {
+    /// Maximum number of unused vectors.
+    const VECTORS: usize = 64;
+    /// Capacity of each vector. All have the same, so that the memory that a message holds does not depend on others.
+    const CAPACITY: usize = 2;
+
+    fn keep(&mut self, mut frames: Vec<Frame>) {
+        if self.0.len() < Self::VECTORS && frames.capacity() == Self::CAPACITY {
+            frames.clear();
+            self.0.push(frames);
+        }
+    }
+
+    /// Returns the memory that the vectors hold, in bytes.
+    pub(crate) fn held_bytes(&self) -> u64 {
+        let vectors = self.0.len() * Self::CAPACITY * size_of::<Frame>();
+        (vectors + self.0.capacity() * size_of::<Vec<Frame>>()) as u64
+    }
+}
+
 /// Frames of a message that is sent to many peers. A short message is encoded once for all these peers.
 struct Shared {
     frames: Vec<Frame>,
@@ -335,6 +360,34 @@ impl Message {
         self.as_many(1).insert(0, frame.into());
     }
 
+    /// Inserts the frame `head` before all other frames. If the message has one frame, the vector for both is one of `spare`, if
+    /// there is one.
+    #[inline]
+    pub(crate) fn push_head(&mut self, head: Frame, spare: &mut SpareFrames) {
+        if let Frames::One(body) = &mut self.0 {
+            let mut frames = spare.0.pop().unwrap_or_else(|| Vec::with_capacity(SpareFrames::CAPACITY));
+            frames.extend([head, core::mem::take(body)]);
+            self.0 = Frames::many(frames);
+        } else {
+            self.push_front(head);
+        }
+    }
+
+    /// Removes the first frame, as [`pop_front`](Self::pop_front) does. If one frame is left, gives the vector that contained both
+    /// to `spare`.
+    #[inline]
+    pub(crate) fn pop_head(&mut self, spare: &mut SpareFrames) {
+        if let Frames::Many(frames, _) = &mut self.0
+            && frames.len() == 2
+            && let Some(body) = frames.pop()
+        {
+            spare.keep(core::mem::take(frames));
+            self.0 = Frames::One(body);
+        } else {
+            self.pop_front();
+        }
+    }
+
     /// Takes the message out of `self`, and leaves a message of one empty frame in its place.
     #[inline]
     pub(crate) fn take(&mut self) -> Self {
@@ -368,9 +421,18 @@ impl Message {
 
     /// Removes the first `count` frames and returns them. The message must have more than `count` frames.
     pub(crate) fn split_front(&mut self, count: usize) -> Vec<Frame> {
+        self.drain_front(count).collect()
+    }
+
+    /// Removes the first `count` frames. The message must have more than `count` frames.
+    pub(crate) fn remove_front(&mut self, count: usize) {
+        drop(self.drain_front(count));
+    }
+
+    fn drain_front(&mut self, count: usize) -> vec::Drain<'_, Frame> {
         let frames = self.as_many(0);
         debug_assert!(count < frames.len(), "a message has at least one frame");
-        frames.drain(..count).collect()
+        frames.drain(..count)
     }
 
     /// Stores the frames of this message in a vector, unless they are in one already, and returns the vector. If the

@@ -218,7 +218,8 @@ pub(super) fn deliver_addressed(
     mut message: Message,
 ) -> Effects {
     let Some(entry) = pipes.get(pipe) else { return Effects::NONE };
-    message.push_front(entry.routing_id.clone());
+    let id = entry.routing_id.clone();
+    message.push_head(id, &mut pipes.frames);
     arrived.deliver(pipes, pipe, message)
 }
 
@@ -231,16 +232,19 @@ pub(super) fn deliver_addressed_run(
     items: &mut VecDeque<Inbound>,
 ) -> (TrafficCount, Effects) {
     let id = pipes.get(pipe).map_or(Frame::EMPTY, |entry| entry.routing_id.clone());
-    arrived.deliver_run(pipes, pipe, items, |message| {
-        message.push_front(id.clone());
+    let mut spare = core::mem::take(&mut pipes.frames);
+    let delivered = arrived.deliver_run(pipes, pipe, items, |message| {
+        message.push_head(id.clone(), &mut spare);
         true
-    })
+    });
+    pipes.frames = spare;
+    delivered
 }
 
 /// Removes the first frame, the routing id, from `message`, and queues the rest for the peer of `pipe`. Before the
 /// call, the caller must check that the outgoing queue of `pipe` has room.
 #[inline]
 pub(super) fn send_addressed(pipes: &mut Pipes, pipe: PipeId, message: &mut Message) {
-    message.pop_front();
+    message.pop_head(&mut pipes.frames);
     pipes.push(pipe, message.take());
 }

@@ -99,7 +99,7 @@ impl Req {
             Some(id) => with_id && reply.head() == &id.to_ne_bytes(),
             None => !with_id,
         };
-        reply.split_front(delimiter + 1);
+        reply.remove_front(delimiter + 1);
         Ok(is_expected.then_some(reply))
     }
 }

@@ -54,8 +54,11 @@ impl Addressing for Router {
         let is_other_peer = self.is_other_peer(pipes, pipe, peer);
         if is_other_peer || !has_routing_id(pipes, pipe) {
             let table = &mut self.peers.table;
-            let id =
-                if peer.routing_id.is_empty() { table.generate_id(pipes, entropy) } else { peer.routing_id.clone() };
+            let id = if peer.routing_id.is_empty() {
+                table.generate_id(pipes, pipe, entropy)
+            } else {
+                peer.routing_id.clone()
+            };
             match table.find(pipes, &id) {
                 Some(owner) if self.handover => {
                     table.remove(pipes, owner);

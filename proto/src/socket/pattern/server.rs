@@ -2,8 +2,8 @@
 //! assigns each peer a number as its routing id. The number is not sent to the peer.
 
 use super::Pattern;
-use super::addressed::{deliver_addressed, deliver_addressed_run, send_addressed};
-use crate::connection::{ConnectionError, Inbound, Peer};
+use super::addressed::{deliver_addressed, send_addressed};
+use crate::connection::{ConnectionError, Peer};
 use crate::entropy::Entropy;
 use crate::message::{Frame, Message};
 use crate::socket::effects::Effects;
@@ -12,8 +12,7 @@ use crate::socket::event::DropReason;
 use crate::socket::id::PipeId;
 use crate::socket::pipe::Pipes;
 use crate::socket::routing::fair_queue::FairQueue;
-use crate::socket::stats::TrafficCount;
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -103,18 +102,6 @@ impl Pattern for Server {
             *effects |= deliver_addressed(&mut self.arrived, pipes, pipe, message);
         }
         Ok(())
-    }
-
-    fn on_run(
-        &mut self,
-        pipes: &mut Pipes,
-        pipe: PipeId,
-        items: &mut VecDeque<Inbound>,
-        effects: &mut Effects,
-    ) -> TrafficCount {
-        let (received, readable) = deliver_addressed_run(&mut self.arrived, pipes, pipe, items);
-        *effects |= readable;
-        received
     }
 
     // RFC 41: "SHALL return an error if the queue does not exist"; "SHALL block on sending, if the queue is full".

@@ -52,7 +52,7 @@ impl Addressing for StreamPattern {
     ) -> Result<Effects, ConnectionError> {
         let mut effects = Effects::NONE;
         if !has_routing_id(pipes, pipe) {
-            let id = self.peers.table.generate_id(pipes, entropy);
+            let id = self.peers.table.generate_id(pipes, pipe, entropy);
             effects |= self.peers.table.assign(pipes, pipe, id);
         }
         if self.notify && self.notified.insert(pipe) {

@@ -21,7 +21,7 @@ use senders::Senders;
 use crate::address::Endpoint;
 use crate::connection::{ConnectionError, MemoryBudget, Share, Written};
 use crate::cost;
-use crate::message::Frame;
+use crate::message::{Frame, SpareFrames};
 use crate::socket::event::{DropReason, Event, EventQueue};
 use crate::socket::id::PipeId;
 use crate::socket::options::Settings;
@@ -50,6 +50,8 @@ pub(crate) struct Pipe {
     /// True if the application has chosen `routing_id` with `connect_as`. Such a routing id belongs to the endpoint: it
     /// stays the same even if another peer is found there.
     pub(crate) is_id_given: bool,
+    /// True while messages with `routing_id` as their first frame are sent to this peer.
+    pub(crate) is_routable: bool,
     /// True while the outgoing queue accepts no messages: it has reached its high-water mark, and has not fallen to its
     /// low-water mark (half of it) since.
     full: bool,
@@ -119,6 +121,7 @@ enum Service {
 pub(crate) struct Pipes {
     slots: Vec<Slot>,
     buffers: SpareBuffers,
+    pub(crate) frames: SpareFrames,
     free: Vec<u32>,
     count: usize,
     /// High-water mark of outgoing queues: that of the options, or a lower one while the limit of
@@ -170,6 +173,7 @@ impl Pipes {
         Self {
             slots: Vec::new(),
             buffers: SpareBuffers::default(),
+            frames: SpareFrames::default(),
             free: Vec::new(),
             count: 0,
             send_hwm,
@@ -210,6 +214,7 @@ impl Pipes {
             senders: Senders::default(),
             routing_id: Frame::EMPTY,
             is_id_given: false,
+            is_routable: false,
             full: false,
             stalled: false,
             service_when_empty: false,
@@ -256,6 +261,14 @@ impl Pipes {
     #[inline]
     pub(crate) fn get(&self, id: PipeId) -> Option<&Pipe> {
         self.slots.get(id.index()).filter(|slot| slot.generation == id.generation)?.pipe.as_ref()
+    }
+
+    /// Returns the pipe at this index, with its id.
+    #[inline]
+    pub(crate) fn at(&self, index: usize) -> Option<(PipeId, &Pipe)> {
+        let slot = self.slots.get(index)?;
+        let id = PipeId { index: u32::try_from(index).ok()?, generation: slot.generation };
+        Some((id, slot.pipe.as_ref()?))
     }
 
     #[inline]

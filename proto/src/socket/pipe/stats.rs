@@ -38,7 +38,7 @@ impl Pipes {
             stats.outgoing_age = stats.outgoing_age.max(pipe.outgoing_age(now));
             stats.incoming_age = stats.incoming_age.max(pipe.incoming_age(now));
         }
-        stats.held.outgoing += self.buffers.held_bytes();
+        stats.held.outgoing += self.buffers.held_bytes() + self.frames.held_bytes();
         stats
     }
 

@@ -19,8 +19,12 @@ pub(crate) struct RoutingTable {
 }
 
 /// Length of a generated routing id in bytes: a zero byte, which RFC 28 reserves as the first byte of generated ids,
-/// and 64 random bits that peers cannot guess.
+/// 40 random bits that peers cannot guess, and 24 bits of the index of the pipe.
+// With the index, the peer of a message is found without a hash. Most peers of a ROUTER choose no routing id.
 const GENERATED_LEN: usize = 9;
+
+/// Number of bytes in a generated routing id before the index of the pipe.
+const RANDOM_LEN: usize = 6;
 
 impl RoutingTable {
     pub(crate) fn new(entropy: &mut dyn Entropy) -> Self {
@@ -30,15 +34,22 @@ impl RoutingTable {
     /// Returns the pipe that has the routing id `id`, or `None` if no pipe has it.
     #[inline]
     pub(crate) fn find(&self, pipes: &Pipes, id: &Frame) -> Option<PipeId> {
+        let indexed = indexed(id).and_then(|index| pipes.at(index));
+        if let Some((pipe, _)) = indexed.filter(|(_, peer)| peer.is_routable && peer.routing_id == *id) {
+            return Some(pipe);
+        }
         let has_id = |&pipe: &PipeId| pipes.get(pipe).is_some_and(|peer| peer.routing_id == *id);
         self.peers.find(hash(self.key, id), has_id).copied()
     }
 
-    /// Generates a routing id that no peer has.
-    pub(crate) fn generate_id(&self, pipes: &Pipes, entropy: &mut dyn Entropy) -> Frame {
+    /// Generates a routing id for `pipe` that no peer has.
+    pub(crate) fn generate_id(&self, pipes: &Pipes, pipe: PipeId, entropy: &mut dyn Entropy) -> Frame {
         loop {
             let mut bytes = [0; GENERATED_LEN];
-            entropy.fill(&mut bytes[1..]);
+            let (random, index) = bytes.split_at_mut(RANDOM_LEN);
+            entropy.fill(&mut random[1..]);
+            // The bits of a larger index are missing, and this pipe is then found by its hash.
+            index.copy_from_slice(&pipe.index().to_le_bytes()[..GENERATED_LEN - RANDOM_LEN]);
             let id = Frame::from(&bytes);
             if self.find(pipes, &id).is_none() {
                 return id;
@@ -52,7 +63,7 @@ impl RoutingTable {
         self.remove(pipes, pipe);
         let Some(peer) = pipes.get_mut(pipe) else { return Effects::NONE };
         let hash_value = hash(self.key, &id);
-        peer.routing_id = id;
+        (peer.routing_id, peer.is_routable) = (id, true);
         self.peers.insert(hash_value, pipe, rehash(self.key, pipes));
         Effects::WRITABLE
     }
@@ -67,10 +78,23 @@ impl RoutingTable {
 
     /// Removes the pipe from the table, so that other pipes can have its routing id. The pipe keeps the id, which shows
     /// the peer for which its queued messages are.
-    pub(crate) fn release(&mut self, pipes: &Pipes, pipe: PipeId) {
-        let Some(peer) = pipes.get(pipe) else { return };
+    pub(crate) fn release(&mut self, pipes: &mut Pipes, pipe: PipeId) {
+        let Some(peer) = pipes.get_mut(pipe) else { return };
+        peer.is_routable = false;
         let hash = hash(self.key, &peer.routing_id);
         self.peers.remove(hash, |&other| other == pipe, rehash(self.key, pipes));
+    }
+}
+
+/// Returns the index of the pipe in a generated routing id; `None` for an id with another format. A peer may have chosen an id of
+/// the same format, so the caller must compare the id of the pipe.
+#[inline]
+fn indexed(id: &[u8]) -> Option<usize> {
+    match *id {
+        [0, _, _, _, _, _, low, middle, high] => {
+            Some(usize::from(low) | usize::from(middle) << 8 | usize::from(high) << 16)
+        }
+        _ => None,
     }
 }
 
@@ -120,6 +144,32 @@ mod tests {
             assert_eq!(table.find(&pipes, id), None);
         }
         assert!(table.peers.capacity() < 16, "capacity {}", table.peers.capacity());
+    }
+
+    #[test]
+    fn generated_id_finds_only_its_peer() {
+        let entropy = &mut SeededEntropy::new(1);
+        let mut pipes = Pipes::with_marks(10, 10);
+        let mut table = RoutingTable::new(entropy);
+        let [one, two] = [(); 2].map(|()| pipes.insert(PipeState::dialled("tcp://a:1".parse().unwrap())));
+        let ids = [one, two].map(|pipe| {
+            let id = table.generate_id(&pipes, pipe, entropy);
+            let _ = table.assign(&mut pipes, pipe, id.clone());
+            id
+        });
+        assert_eq!([&ids[0], &ids[1]].map(|id| table.find(&pipes, id)), [Some(one), Some(two)]);
+        // The pipe keeps the id after its release, and another pipe may take it over.
+        table.release(&mut pipes, one);
+        assert_eq!(table.find(&pipes, &ids[0]), None);
+        let _ = table.assign(&mut pipes, two, ids[0].clone());
+        assert_eq!([&ids[0], &ids[1]].map(|id| table.find(&pipes, id)), [Some(two), None], "found by its hash");
+        // A later pipe has the same index.
+        pipes.remove(one);
+        let three = pipes.insert(PipeState::dialled("tcp://a:1".parse().unwrap()));
+        assert_eq!(three.index(), one.index());
+        let later = table.generate_id(&pipes, three, entropy);
+        let _ = table.assign(&mut pipes, three, later.clone());
+        assert_eq!([&ids[0], &later].map(|id| table.find(&pipes, id)), [Some(two), Some(three)]);
     }
 
     #[test]

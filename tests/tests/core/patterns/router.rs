@@ -207,7 +207,7 @@ fn router_discards_the_queue_of_a_lost_peer() {
 }
 
 #[test]
-fn router_assigns_ids_of_a_zero_and_64_random_bits() {
+fn router_assigns_ids_of_a_zero_and_40_random_bits() {
     let mut ids = BTreeSet::new();
     let mut bytes = [BTreeSet::new(), BTreeSet::new()];
     for seed in 0..5 {
@@ -218,13 +218,13 @@ fn router_assigns_ids_of_a_zero_and_64_random_bits() {
             let id = recv_routing_id(&mut net, router);
             assert_eq!((id.len(), id[0]), (9, 0));
             bytes[0].insert(id[1]);
-            bytes[1].insert(id[8]);
+            bytes[1].insert(id[5]);
             net[router].send((id.clone(), "reply")).unwrap();
             assert_eq!(bodies(&recv_all(&mut net, dealer)), ["reply"]);
             assert!(ids.insert(id), "a routing id was assigned twice");
         }
     }
-    assert!(bytes.iter().all(|seen| seen.len() > 60), "first and last byte must vary");
+    assert!(bytes.iter().all(|seen| seen.len() > 60), "first and last random byte must vary");
 }
 
 #[test]
