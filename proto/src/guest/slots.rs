@@ -1,5 +1,6 @@
 //! [`Key`]: names a stream or a listener of a guest, and [`Slots`], the table of the values with these keys.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -47,7 +48,8 @@ pub(super) struct Slots<T> {
 #[derive(Debug)]
 struct Slot<T> {
     generation: u32,
-    value: Option<T>,
+    // In a box, so that a growing table does not move all values in one call.
+    value: Option<Box<T>>,
 }
 
 impl<T> Slots<T> {
@@ -62,18 +64,18 @@ impl<T> Slots<T> {
         });
         let slot = &mut self.slots[index as usize];
         slot.generation += 1;
-        slot.value = Some(value);
+        slot.value = Some(Box::new(value));
         Key { generation: slot.generation, index }
     }
 
     pub(super) fn get(&self, key: Key) -> Option<&T> {
         let slot = self.slots.get(key.index as usize).filter(|slot| slot.generation == key.generation)?;
-        slot.value.as_ref()
+        slot.value.as_deref()
     }
 
     pub(super) fn get_mut(&mut self, key: Key) -> Option<&mut T> {
         let slot = self.slots.get_mut(key.index as usize).filter(|slot| slot.generation == key.generation)?;
-        slot.value.as_mut()
+        slot.value.as_deref_mut()
     }
 
     pub(super) fn remove(&mut self, key: Key) -> Option<T> {
@@ -83,19 +85,30 @@ impl<T> Slots<T> {
         if slot.generation < MAX_GENERATION {
             self.free.push(key.index);
         }
-        Some(value)
+        Some(*value)
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (Key, &T)> {
         let key = |index, generation| Key { generation, index: u32::try_from(index).unwrap_or(u32::MAX) };
         let slots = self.slots.iter().enumerate();
-        slots.filter_map(move |(index, slot)| Some((key(index, slot.generation), slot.value.as_ref()?)))
+        slots.filter_map(move |(index, slot)| Some((key(index, slot.generation), slot.value.as_deref()?)))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn values_stay_in_place_when_the_table_grows() {
+        let mut slots = Slots::new();
+        let key = slots.insert(0);
+        let before = slots.get(key).map(core::ptr::from_ref);
+        for number in 1..1000 {
+            slots.insert(number);
+        }
+        assert_eq!(slots.get(key).map(core::ptr::from_ref), before);
+    }
 
     #[test]
     fn key_of_removed_value_is_not_reused() {

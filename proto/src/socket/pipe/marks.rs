@@ -112,7 +112,7 @@ impl Pipes {
 
     fn update_max_send_size(&mut self, option: usize) {
         cost::requested(self.slots.len());
-        let of_pipes = self.slots.iter().filter_map(|slot| Some(slot.pipe.as_ref()?.max_message_size));
+        let of_pipes = self.slots.iter().flatten().map(|pipe| pipe.max_message_size);
         self.max_send_size = of_pipes.fold(option, usize::min);
     }
 }

@@ -27,6 +27,7 @@ use crate::socket::id::PipeId;
 use crate::socket::options::Settings;
 use crate::socket::pipe::queue::{HighWaterMark, Queue, SpareBuffers};
 use crate::socket::stats::{Counts, SocketStats};
+use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -38,6 +39,9 @@ use transit::Transit;
 /// connection, or the other socket of an `inproc` connection.
 #[derive(Debug)]
 pub(crate) struct Pipe {
+    /// Generation of the id of this pipe.
+    // Here and not in the slot, so that a lookup reads one pointer.
+    generation: u32,
     outgoing: Queue,
     incoming: Queue,
     /// Latest subscription change per topic that is not sent yet. The changes are sent before messages, and do not
@@ -119,10 +123,12 @@ enum Service {
 /// All pipes of a socket, with their events and statistics.
 #[derive(Debug)]
 pub(crate) struct Pipes {
-    slots: Vec<Slot>,
+    // In boxes, so that a growing table does not move the pipes of all peers in one call, and reserves little memory.
+    slots: Vec<Option<Box<Pipe>>>,
     buffers: SpareBuffers,
     pub(crate) frames: SpareFrames,
-    free: Vec<u32>,
+    /// Ids for the next pipes in empty slots.
+    free: Vec<PipeId>,
     count: usize,
     /// High-water mark of outgoing queues: that of the options, or a lower one while the limit of
     /// `budget` is exceeded.
@@ -159,12 +165,6 @@ pub(crate) struct Pipes {
     /// Number of received messages that were not queued for the application or replaced by later ones, and of all dropped
     /// messages.
     pub(crate) discarded: u64,
-}
-
-#[derive(Debug)]
-struct Slot {
-    generation: u32,
-    pipe: Option<Pipe>,
 }
 
 impl Pipes {
@@ -207,7 +207,14 @@ impl Pipes {
     }
 
     pub(crate) fn insert(&mut self, state: PipeState) -> PipeId {
+        self.count += 1;
+        let id = self.free.pop().unwrap_or_else(|| {
+            self.slots.push(None);
+            let index = u32::try_from(self.slots.len() - 1).expect("fewer than 2^32 peers fit in memory");
+            PipeId { index, generation: 0 }
+        });
         let pipe = Pipe {
+            generation: id.generation,
             outgoing: Queue::new(),
             incoming: Queue::new(),
             subscription_changes: SubscriptionChanges::default(),
@@ -236,23 +243,15 @@ impl Pipes {
             failure: None,
             is_retained: false,
         };
-        self.count += 1;
-        let index = self.free.pop().unwrap_or_else(|| {
-            self.slots.push(Slot { generation: 0, pipe: None });
-            u32::try_from(self.slots.len() - 1).expect("fewer than 2^32 peers fit in memory")
-        });
-        let slot = &mut self.slots[index as usize];
-        slot.pipe = Some(pipe);
-        PipeId { index, generation: slot.generation }
+        self.slots[id.index()] = Some(Box::new(pipe));
+        id
     }
 
     /// Removes a pipe at once and returns it. The id becomes invalid, and the counters of the pipe are added to the
     /// counters of the socket.
-    fn free(&mut self, id: PipeId) -> Option<Pipe> {
-        let slot = self.slots.get_mut(id.index()).filter(|slot| slot.generation == id.generation)?;
-        let pipe = slot.pipe.take()?;
-        slot.generation = slot.generation.wrapping_add(1);
-        self.free.push(id.index);
+    fn free(&mut self, id: PipeId) -> Option<Box<Pipe>> {
+        let pipe = self.slots.get_mut(id.index())?.take_if(|pipe| pipe.generation == id.generation)?;
+        self.free.push(PipeId { generation: id.generation.wrapping_add(1), ..id });
         self.count -= 1;
         self.stats.include(&pipe.counts);
         Some(pipe)
@@ -260,15 +259,14 @@ impl Pipes {
 
     #[inline]
     pub(crate) fn get(&self, id: PipeId) -> Option<&Pipe> {
-        self.slots.get(id.index()).filter(|slot| slot.generation == id.generation)?.pipe.as_ref()
+        self.slots.get(id.index())?.as_deref().filter(|pipe| pipe.generation == id.generation)
     }
 
     /// Returns the pipe at this index, with its id.
     #[inline]
     pub(crate) fn at(&self, index: usize) -> Option<(PipeId, &Pipe)> {
-        let slot = self.slots.get(index)?;
-        let id = PipeId { index: u32::try_from(index).ok()?, generation: slot.generation };
-        Some((id, slot.pipe.as_ref()?))
+        let pipe = self.slots.get(index)?.as_deref()?;
+        Some((PipeId { index: u32::try_from(index).ok()?, generation: pipe.generation }, pipe))
     }
 
     #[inline]
@@ -279,19 +277,24 @@ impl Pipes {
     /// Returns a pipe, and the spare buffers that all queues of the socket share.
     #[inline]
     fn get_with_buffers(&mut self, id: PipeId) -> Option<(&mut Pipe, &mut SpareBuffers)> {
-        let slot = self.slots.get_mut(id.index()).filter(|slot| slot.generation == id.generation)?;
-        Some((slot.pipe.as_mut()?, &mut self.buffers))
+        let pipe = self.slots.get_mut(id.index())?.as_deref_mut().filter(|pipe| pipe.generation == id.generation)?;
+        Some((pipe, &mut self.buffers))
     }
 
     /// Returns the ids of all pipes. Must be called only on behalf of the application, because a peer could otherwise
     /// cause work that grows with the number of peers.
     pub(crate) fn ids(&self) -> Vec<PipeId> {
         cost::requested(self.slots.len());
-        let slots = self.slots.iter().zip(0..);
-        slots
-            .filter(|(slot, _)| slot.pipe.is_some())
-            .map(|(slot, index)| PipeId { index, generation: slot.generation })
-            .collect()
+        self.entries().map(|(id, _)| id).collect()
+    }
+
+    /// Returns all pipes with their ids.
+    fn entries(&self) -> impl Iterator<Item = (PipeId, &Pipe)> {
+        let pipes = self.slots.iter().zip(0..);
+        pipes.filter_map(|(pipe, index)| {
+            let pipe = pipe.as_deref()?;
+            Some((PipeId { index, generation: pipe.generation }, pipe))
+        })
     }
 
     /// Returns true if this pipe was created by a `connect` to `endpoint`, and is not being disconnected.

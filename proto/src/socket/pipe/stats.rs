@@ -50,7 +50,7 @@ impl Pipes {
     /// Samples the age of the messages in all queues.
     pub(crate) fn sample_queues(&mut self, now: Instant) {
         cost::requested(self.slots.len());
-        for pipe in self.slots.iter_mut().filter_map(|slot| slot.pipe.as_mut()) {
+        for pipe in self.slots.iter_mut().flatten() {
             let [first_outgoing, first_incoming] = pipe.first_messages();
             pipe.outgoing.sample(now, first_outgoing);
             pipe.incoming.sample(now, first_incoming);
@@ -59,8 +59,7 @@ impl Pipes {
 
     fn iter(&self) -> impl Iterator<Item = (PipeId, &Pipe)> {
         cost::requested(self.slots.len());
-        let slots = self.slots.iter().zip(0..);
-        slots.filter_map(|(slot, index)| Some((PipeId { index, generation: slot.generation }, slot.pipe.as_ref()?)))
+        self.entries()
     }
 }
 
@@ -73,7 +72,7 @@ impl Pipes {
     /// Checks the counts of all queues; see [`Socket::assert_held`](crate::Socket::assert_held).
     pub(crate) fn assert_held(&self) -> usize {
         let [send_hwm, recv_hwm] = self.largest_marks;
-        let pipes = self.slots.iter().filter_map(|slot| slot.pipe.as_ref());
+        let pipes = self.slots.iter().flatten();
         let visited = pipes.map(|pipe| {
             let sent = pipe.outgoing.assert_held(send_hwm, Self::RETURNED);
             sent + pipe.incoming.assert_held(recv_hwm, 0)

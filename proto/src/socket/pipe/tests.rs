@@ -24,6 +24,17 @@ fn stale_pipe_id_finds_no_pipe() {
 }
 
 #[test]
+fn pipes_stay_in_place_when_peers_connect() {
+    let mut pipes = Pipes::with_marks(1, 1);
+    let id = pipes.insert(PipeState::Gone);
+    let before = pipes.get(id).map(core::ptr::from_ref);
+    for _ in 0..1000 {
+        pipes.insert(PipeState::Gone);
+    }
+    assert_eq!(pipes.get(id).map(core::ptr::from_ref), before);
+}
+
+#[test]
 fn pipe_releases_memory_after_a_burst() {
     let config = Arc::new(ConnectionConfig::new(SocketType::Push));
     let mut link = Connection::new(&config, &mut SystemEntropy, Instant::ORIGIN);
