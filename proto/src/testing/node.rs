@@ -258,7 +258,8 @@ pub(super) struct SocketState {
 /// One end of a simulated connection (a [`Wire`](super::wire::Wire)), with the session of the socket at this end.
 #[derive(Debug)]
 pub(super) struct End {
-    pub(super) session: Session,
+    // In a box, because a tree allocates room for eleven values, and a node usually has one connection.
+    pub(super) session: Box<Session>,
     pub(super) wire: WireId,
     pub(super) side: Side,
     /// True if the ZMTP handshake of this connection is complete.

@@ -10,6 +10,7 @@ use crate::connection::{ConnectionError, Link};
 use crate::session::{Session, Turn};
 use crate::socket::{Action, PipeId, Socket};
 use crate::time::earliest;
+use alloc::boxed::Box;
 use alloc::format;
 use alloc::vec::Vec;
 
@@ -149,7 +150,7 @@ impl Net {
         for ((id, pipe), (side, connection)) in
             ends.into_iter().zip([(Side::Client, dialled), (Side::Server, connection)])
         {
-            let end = End { session: Session::new(connection), wire, side, ready: false };
+            let end = End { session: Box::new(Session::new(connection)), wire, side, ready: false };
             self.nodes[id.node().index()].sockets[id.index()].ends.insert(pipe, end);
             self.due.insert((id, pipe));
         }

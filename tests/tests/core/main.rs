@@ -14,6 +14,8 @@ mod idle;
 mod layers;
 mod lifecycle;
 mod patterns;
+#[cfg(feature = "meter")]
+mod scale;
 mod serialized;
 mod session;
 mod table;
