@@ -17,6 +17,7 @@ use std::time::Duration;
 /// # Errors
 /// - [`NetworkError::OptionRejected`], [`NetworkError::PermissionDenied`] or [`NetworkError::NoSuchDevice`]: an option
 ///   of `transport` is rejected;
+/// - [`NetworkError::NoReusePort`]: `reuse_port` is set, and this system does not support it;
 /// - another error of the operating system.
 pub fn listen(at: SocketAddr, transport: &TransportConfig) -> Result<TcpListener, NetworkError> {
     match open(at, transport) {
@@ -33,6 +34,9 @@ fn open(at: SocketAddr, transport: &TransportConfig) -> Result<TcpListener, Netw
     // On Windows, the option would allow any process to bind to the same address.
     #[cfg(not(windows))]
     socket.set_reuse_address(true).map_err(|failure| error(&failure))?;
+    if transport.reuse_port {
+        options::reuse_port(&socket)?;
+    }
     if is_dual(at, transport) {
         option_result(socket.set_only_v6(false))?;
     }

@@ -204,8 +204,8 @@ macro_rules! options_of {
             max_handshake_bytes)
     };
     (Kind last) => {
-        links!("Operating system" dual_stack keepalive send_buffer recv_buffer backlog tcp_max_retransmit_timeout tos
-            priority bind_to_device socks_proxy socks_proxy_as)
+        links!("Operating system" dual_stack reuse_port keepalive send_buffer recv_buffer backlog
+            tcp_max_retransmit_timeout tos priority bind_to_device socks_proxy socks_proxy_as)
     };
     ($other:ident) => { "" };
 }

@@ -39,8 +39,8 @@ impl<T: Kind> Handle<T> {
     /// the standard library, the runtimes of this project have `bind_listener`.
     ///
     /// The socket closes the listener on `unbind` and `close`, but does not remove the file of a Unix domain socket:
-    /// the code that created the file must remove it. The options `backlog`, `bind_to_device` and `dual_stack` have no
-    /// effect here, because the listener is bound already; all other [`Options`](sansmq_proto::Options) apply.
+    /// the code that created the file must remove it. The options `backlog`, `bind_to_device`, `dual_stack` and `reuse_port` have
+    /// no effect here, because the listener is bound already; all other [`Options`](sansmq_proto::Options) apply.
     ///
     /// # Errors
     /// [`BindError`]: the runtime does not support this type of listener, the listener is not in the listening state,

@@ -218,7 +218,7 @@ impl Context {
     /// refused. Otherwise registers a new port.
     pub(crate) fn enter(&self, endpoint: Endpoint, member: SocketListener, socket: &Socket) -> JoinOutcome {
         let mut registry = self.registry();
-        if let Some(port) = registry.ports.iter().find(|port| port.is_shared_with(&endpoint)) {
+        if let Some(port) = registry.ports.iter().find(|port| port.is_shared_with(&endpoint, socket)) {
             return port.join(&endpoint, member, socket);
         }
         let port = SharedListener::new(Port::new(endpoint, member, socket));

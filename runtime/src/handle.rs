@@ -112,7 +112,9 @@ impl<T: Kind> Handle<T> {
     /// is closed when the last socket unbinds. At a shared port, a peer is assigned to the socket of the resource that
     /// the peer requests, or to the socket without a resource if the peer requests none. If there is no such socket,
     /// the peer waits until one binds, and is rejected when the handshake timeout expires. Before a peer is assigned,
-    /// the limits of the socket that opened the port apply. If only one socket is bound to the port, and this socket
+    /// the limits of the socket that opened the port apply. With the option
+    /// [`reuse_port`](proto::Options::reuse_port), sockets of other contexts, of other processes and with the same resource
+    /// can bind the same port too, each with a listener of its own. If only one socket is bound to the port, and this socket
     /// has no resource, it accepts every peer, even a peer that requests a resource (as libzmq does).
     ///
     /// If the address is in use by a listener of this process that is still being closed, for example because its

@@ -120,9 +120,9 @@ impl SharedListener {
         Arc::clone(self.state().port.limits())
     }
 
-    /// Returns true if a socket that binds to `endpoint` must join this port; see [`Port::is_shared_with`].
-    pub(crate) fn is_shared_with(&self, endpoint: &Endpoint) -> bool {
-        self.state().port.is_shared_with(endpoint)
+    /// Returns true if `socket`, which binds to `endpoint`, must join this port; see [`Port::is_shared_with`].
+    pub(crate) fn is_shared_with(&self, endpoint: &Endpoint, socket: &Socket) -> bool {
+        self.state().port.is_shared_with(endpoint, socket)
     }
 
     /// Returns true if the port can accept one more connection that waits to be assigned to a socket: a socket is bound

@@ -1,6 +1,7 @@
 //! TCP socket options that only some operating systems have. On the other systems, setting such an option returns an
 //! error.
 
+use sansmq_proto::NetworkError;
 use sansmq_proto::address::Keepalive;
 use socket2::{Socket, TcpKeepalive};
 use std::io;
@@ -100,6 +101,34 @@ cfg_select! {
 
         fn with_count(_: TcpKeepalive, _: u32) -> io::Result<TcpKeepalive> {
             Err(Unsupported.into())
+        }
+    }
+}
+
+cfg_select! {
+    // There, `SO_REUSEPORT` does not distribute connections.
+    target_os = "freebsd" => {
+        /// Allows other listeners at the same port. Variant for FreeBSD.
+        pub(super) fn reuse_port(socket: &Socket) -> Result<(), NetworkError> {
+            super::option_result(socket.set_reuse_port_lb(true))
+        }
+    }
+    any(
+        target_os = "linux",
+        target_os = "android",
+        target_vendor = "apple",
+        target_os = "netbsd",
+        target_os = "openbsd",
+        target_os = "dragonfly",
+    ) => {
+        /// Allows other listeners at the same port.
+        pub(super) fn reuse_port(socket: &Socket) -> Result<(), NetworkError> {
+            super::option_result(socket.set_reuse_port(true))
+        }
+    }
+    _ => {
+        pub(super) const fn reuse_port(_: &Socket) -> Result<(), NetworkError> {
+            Err(NetworkError::NoReusePort)
         }
     }
 }

@@ -146,6 +146,32 @@ fn sockets_are_bound_to_device() {
 }
 
 #[test]
+fn reused_port_has_several_listeners_where_the_system_supports_it() {
+    let mut transport = TransportConfig::new();
+    transport.reuse_port = true;
+    let supports = cfg!(any(
+        target_os = "linux",
+        target_os = "android",
+        target_vendor = "apple",
+        target_os = "freebsd",
+        target_os = "netbsd",
+        target_os = "openbsd",
+        target_os = "dragonfly",
+    ));
+    if !supports {
+        assert_eq!(listen(LOCAL, &transport).unwrap_err(), NetworkError::NoReusePort);
+        return;
+    }
+    let first = listen(LOCAL, &transport).unwrap();
+    let at = first.local_addr().unwrap();
+    let second = listen(at, &transport).unwrap();
+    assert_eq!(second.local_addr().unwrap(), at);
+    assert_eq!(listen(at, &TransportConfig::new()).unwrap_err(), NetworkError::AddressInUse);
+    let other = listen(LOCAL, &TransportConfig::new()).unwrap().local_addr().unwrap();
+    assert_ne!(other, at, "the system does not choose a port that is in use");
+}
+
+#[test]
 fn source_port_is_used_and_reusable() {
     let transport = TransportConfig::new();
     let listener = listen(LOCAL, &transport).unwrap();

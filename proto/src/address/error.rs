@@ -82,6 +82,12 @@ pub enum NetworkError {
     /// This machine does not have the requested network interface.
     #[error("this machine does not have the network interface; check the name that was given to `bind_to_device`")]
     NoSuchDevice,
+    /// The operating system does not support the option [`reuse_port`](crate::Options::reuse_port). Returned only by `bind`.
+    #[error(
+        "`reuse_port` exists on Linux, Android, systems of Apple and the BSDs, and not on this system; turn the option off, or \
+         bind each socket to a port of its own"
+    )]
+    NoReusePort,
     /// The operating system rejects or does not know an option that was set for an operating system socket.
     #[error(
         "the operating system rejects an option of the socket, or does not know it; leave out the options of the transport"

@@ -38,6 +38,10 @@ pub struct TransportConfig {
     pub device: Option<String>,
     /// True if a `tcp` listener at `*` or `[::]` accepts both IPv6 and IPv4 connections.
     pub dual_stack: bool,
+    /// True if other listeners with this option may bind the TCP port of a listener (`SO_REUSEPORT`). A driver must
+    /// reject the bind with [`NetworkError::NoReusePort`](super::NetworkError::NoReusePort) if it does not support the
+    /// option.
+    pub reuse_port: bool,
 }
 
 /// TCP keepalive (`ZMQ_TCP_KEEPALIVE`): the operating system sends probes to the peer of an idle connection. It ends
@@ -177,6 +181,7 @@ impl TransportConfig {
             priority: None,
             device: None,
             dual_stack: false,
+            reuse_port: false,
         }
     }
 

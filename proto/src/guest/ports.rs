@@ -18,7 +18,8 @@ impl<S: Stream, L> Guest<S, L> {
             return member.socket.listen_failed(listener, NetworkError::Unsupported);
         }
         let mut ports = self.ports.iter().copied();
-        let shared = ports.find(|&key| self.slots.listener(key).is_some_and(|at| at.port.is_shared_with(&endpoint)));
+        let shared = ports
+            .find(|&key| self.slots.listener(key).is_some_and(|at| at.port.is_shared_with(&endpoint, &member.socket)));
         let Some(key) = shared else {
             let port = Port::new(endpoint, (id, listener), &member.socket);
             let endpoint = port.requested().clone();

@@ -55,12 +55,18 @@ impl<M: Clone + PartialEq> Port<M> {
 
     /// Returns true if a socket that binds to `endpoint` must [join](Self::join) this port: the port is at this endpoint, and the
     /// socket or one of those at the port has a resource. Without a resource, nothing distinguishes the sockets. Such a bind
-    /// opens another listener, and the operating system decides if it allows two at this address.
+    /// opens another listener, and the operating system decides if it allows two at this address. The same happens if another
+    /// socket at the port has the resource of `endpoint`, and `socket`, the socket that binds, has the option
+    /// [`reuse_port`](crate::Options::reuse_port).
     ///
     /// A port is at the endpoint that was requested for it, and at that to which it is bound. Endpoints that are not of TCP, or
     /// that have a wildcard port, are not shared.
-    pub fn is_shared_with(&self, endpoint: &Endpoint) -> bool {
-        let is_plain = endpoint.resource().is_none() && self.members.keys().all(Option::is_none);
+    pub fn is_shared_with(&self, endpoint: &Endpoint, socket: &Socket) -> bool {
+        let resource = endpoint.resource().cloned();
+        if socket.transport().reuse_port && self.members.contains_key(&resource) {
+            return false;
+        }
+        let is_plain = resource.is_none() && self.members.keys().all(Option::is_none);
         let endpoint = endpoint.clone().with_resource(None);
         let Endpoint::Tcp { port: 1.., .. } = endpoint else { return false };
         let address = endpoint.socket_addr();
@@ -169,19 +175,29 @@ mod tests {
             ("tcp://localhost:*/a", false),
             ("ipc:///localhost", false),
         ] {
-            assert_eq!(port.is_shared_with(&endpoint(other)), is_shared, "{other}");
+            assert_eq!(port.is_shared_with(&endpoint(other), &router()), is_shared, "{other}");
         }
         assert_eq!(port.join(&endpoint("tcp://localhost:1"), 2, &router()), Ok(None), "it is not open yet");
         let bound = endpoint("tcp://127.0.0.1:1");
         assert_eq!(port.opened(bound.clone()), [(2, bound.clone()), (1, endpoint("tcp://127.0.0.1:1/a"))]);
-        assert!(port.is_shared_with(&bound), "the bound endpoint is a name of the port");
+        assert!(port.is_shared_with(&bound, &router()), "the bound endpoint is a name of the port");
         assert_eq!(
             port.join(&endpoint("tcp://127.0.0.1:1/b"), 3, &router()),
             Ok(Some(endpoint("tcp://127.0.0.1:1/b")))
         );
 
         let plain = Port::new(bound.clone(), 1, &router());
-        assert!(!plain.is_shared_with(&bound) && plain.is_shared_with(&endpoint("tcp://127.0.0.1:1/a")));
+        assert!(!plain.is_shared_with(&bound, &router()));
+        assert!(plain.is_shared_with(&endpoint("tcp://127.0.0.1:1/a"), &router()));
+    }
+
+    #[test]
+    fn same_resource_is_not_shared_with_reuse_port() {
+        let reusing = Socket::new(Options::<Router>::new().reuse_port(true), SeededEntropy::new(1));
+        let port = Port::new(endpoint("tcp://1.2.3.4:1/a"), 1, &reusing);
+        let [same, other] = ["tcp://1.2.3.4:1/a", "tcp://1.2.3.4:1/b"].map(endpoint);
+        assert!(!port.is_shared_with(&same, &reusing) && port.is_shared_with(&other, &reusing));
+        assert!(port.is_shared_with(&same, &router()), "`join` refuses it, because the option is off");
     }
 
     #[test]

@@ -8,6 +8,8 @@ mod fork;
 mod hostile;
 mod leaks;
 mod names;
+#[cfg(any(target_os = "linux", target_os = "freebsd"))]
+mod reuse_port;
 #[cfg(target_os = "linux")]
 mod signals;
 

@@ -304,6 +304,8 @@ socket_options! {
         |options: XPub| options.only_first_subscribe(on).cast::<XSub>().only_first_subscribe(on), |now| Some(only_first(now));
     DualStack(on: bool) = dual_stack [IPV6 Same, IPV4ONLY Inverse], ALL,
         |options: Dealer| options.dual_stack(on), |now| Some(now.transport.dual_stack);
+    ReusePort(on: bool) = reuse_port [], ALL,
+        |options: Dealer| options.reuse_port(on), |now| Some(now.transport.reuse_port);
     Keepalive(keepalive: KeepaliveConfig) = keepalive [TCP_KEEPALIVE Keepalive, TCP_KEEPALIVE_IDLE Part, TCP_KEEPALIVE_INTVL Part, TCP_KEEPALIVE_CNT Part], ALL,
         |options: Dealer| options.keepalive(keepalive), |now| Some(now.transport.keepalive);
     SendBuffer(bytes: Option<usize>) = send_buffer "a number from 1 to 2147483647, or `none` for the size of the system" [SNDBUF NoLimit], ALL,

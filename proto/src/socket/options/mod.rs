@@ -140,6 +140,7 @@ use core::time::Duration;
 /// | [`only_first_subscribe`](Self::only_first_subscribe): `ONLY_FIRST_SUBSCRIBE` | on | XSUB |
 /// | **Operating system** | | | |
 /// | [`dual_stack`](Self::dual_stack): `IPV6`, `IPV4ONLY` | off | all |
+/// | [`reuse_port`](Self::reuse_port) | off | all |
 /// | [`keepalive`](Self::keepalive): `TCP_KEEPALIVE`, `TCP_KEEPALIVE_IDLE`, `TCP_KEEPALIVE_INTVL`, `TCP_KEEPALIVE_CNT` | the system's, usually off | all |
 /// | [`send_buffer`](Self::send_buffer): `SNDBUF` | the system's | all |
 /// | [`recv_buffer`](Self::recv_buffer): `RCVBUF` | the system's | all |

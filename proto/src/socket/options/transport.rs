@@ -28,6 +28,33 @@ impl<T: Kind> Options<T> {
         self
     }
 
+    /// Lets several sockets listen at the same TCP port, each with a listener of its own (`SO_REUSEPORT`): sockets on
+    /// several event loops, or in several processes. The operating system selects the listener of each new connection.
+    /// So a server can use more than one thread, with one socket per thread.
+    ///
+    /// Each socket at the port must set this option, the first one too, and on most systems the processes must belong to the
+    /// same user. Otherwise `bind` fails with [`AddressInUse`](crate::NetworkError::AddressInUse). The sockets should have the
+    /// same type and the same options, because a peer cannot select one of them. Applies to listeners of tcp.
+    ///
+    /// - Linux, Android, FreeBSD and DragonFly BSD distribute new connections over the listeners by a hash of the
+    ///   addresses, so the numbers of peers are only about equal. The other BSDs and the systems of Apple accept the option,
+    ///   but may give all connections to one of the listeners.
+    /// - On other systems, `bind` fails with [`NoReusePort`](crate::NetworkError::NoReusePort).
+    /// - When a listener closes, connections that the socket has not accepted yet are reset. Their peers have sent no
+    ///   message, and connect again.
+    /// - Any process of the same user can bind the port and receive a part of the connections.
+    /// - Sockets of one context with different [resources](crate::address::Resource) share a listener as without the
+    ///   option. If a socket at the port has the same resource, or both have none, the next socket opens another listener
+    ///   instead of a failure with `AddressInUse`. A peer is assigned only to a socket of the listener that has accepted it,
+    ///   so each listener needs a socket for each resource.
+    ///
+    /// Default: off. libzmq: no such option.
+    #[must_use]
+    pub const fn reuse_port(mut self, reuse_port: bool) -> Self {
+        self.settings.transport.reuse_port = reuse_port;
+        self
+    }
+
     /// Turns TCP keep-alive on and sets its parameters. `None` turns keep-alive off, and
     /// [`KeepaliveConfig::System`] leaves it to the operating system. Applies to tcp.
     ///

@@ -5,5 +5,7 @@
 #[cfg(unix)]
 mod ipc;
 mod legacy;
+#[cfg(unix)]
+mod reuse_port;
 mod stream;
 mod transport;

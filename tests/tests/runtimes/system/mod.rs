@@ -6,5 +6,7 @@ mod bound_listeners;
 mod ipc;
 mod legacy;
 mod resources;
+#[cfg(unix)]
+mod reuse_port;
 mod stream;
 mod transport;

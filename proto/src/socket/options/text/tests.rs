@@ -79,6 +79,7 @@ fn samples() -> Vec<SocketOption> {
         Is::VerboseUnsubscribe(true),
         Is::OnlyFirstSubscribe(false),
         Is::DualStack(true),
+        Is::ReusePort(true),
         Is::Keepalive(keepalive.into()),
         Is::SendBuffer(Some(14)),
         Is::RecvBuffer(Some(15)),
