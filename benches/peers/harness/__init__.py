@@ -1,0 +1,1 @@
+"""Driver of peer-bench: cells, runs, reports. Standard library only."""
