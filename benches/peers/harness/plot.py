@@ -6,7 +6,7 @@ import pathlib
 from .cells import cells
 from .report import Table, short
 
-WIDTH, HEIGHT, LEFT, TOP, RIGHT, BOTTOM = 760, 440, 70, 44, 150, 50
+WIDTH, HEIGHT, LEFT, TOP, RIGHT, BOTTOM = 800, 440, 70, 44, 190, 50
 # Legend, column of the tables, colour, dashes.
 SERIES = [
     ("sansmq, current-thread", "sansmq-ct", "#d62728", ""),

@@ -82,7 +82,10 @@ def goal_rows(table, goal):
         missing = f", {len(ids) - len(found)} cells not measured" if len(found) < len(ids) else ""
         worst = min(found.values()) if field == RATE else max(found.values())
         values = ", ".join(f"{value:.2f}" for value in found.values())
-        yield [text, pattern, runtime, f"{field} / {name}", values + missing, *limits, verdict(worst, field, must, hope)]
+        result = verdict(worst, field, must, hope)
+        if missing and "NOT" not in result:
+            result = "incomplete"
+        yield [text, pattern, runtime, f"{field} / {name}", values + missing, *limits, result]
 
 
 def processor_rows(table):
@@ -126,6 +129,8 @@ def ratios(data):
         "| goal | cells | variant | ratio | measured | must | hope | result |",
         "|---|---|---|---|---|---|---|---|",
     ]
+    if "many" not in data["machine"]["build"][0].split():
+        out.insert(1, "Built without the feature `many`: the rows of batches show a loop of one message per call.")
     rows = [row for goal in GOALS for row in goal_rows(table, goal)] + list(processor_rows(table))
     for row in rows:
         out.append("| " + " | ".join(text.replace("|", "\\|") for text in row) + " |")

@@ -116,4 +116,6 @@ async fn side(mut stream: impl Duplex, a: &Args) {
     }
     let measured = window.expect("--count is at least 1").stop();
     report(a, measured, a.count, check.finish(a.total()), &mut rtts);
+    // The peer would fail if the stream were dropped.
+    park()
 }

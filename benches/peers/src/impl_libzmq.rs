@@ -220,7 +220,7 @@ impl Blk for Libzmq {
         // SAFETY: used from the one polling thread only.
         unsafe impl Send for Items {}
         static ITEMS: Mutex<Items> = Mutex::new(Items(Vec::new()));
-        let mut items = ITEMS.lock().unwrap();
+        let mut items = ITEMS.lock().expect("one thread uses the items");
         if items.0.len() != socks.len() {
             items.0 = socks.iter().map(|s| PollItem { socket: s.s, fd: 0, events: POLLIN, revents: 0 }).collect();
         }
@@ -258,12 +258,12 @@ impl BlkSock for Sock {
         Template { frames: n, ..Self::template(body) }
     }
     fn bind(&mut self, ep: &str) {
-        let ep = CString::new(ep).unwrap();
+        let ep = CString::new(ep).expect("an endpoint has no zero bytes");
         // SAFETY: NUL-terminated endpoint.
         check(unsafe { zmq_bind(self.s, ep.as_ptr()) }, "bind");
     }
     fn connect(&mut self, ep: &str) {
-        let ep = CString::new(ep).unwrap();
+        let ep = CString::new(ep).expect("an endpoint has no zero bytes");
         // SAFETY: NUL-terminated endpoint.
         check(unsafe { zmq_connect(self.s, ep.as_ptr()) }, "connect");
     }

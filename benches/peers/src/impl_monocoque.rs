@@ -73,6 +73,8 @@ macro_rules! over {
                     socket.flush().await.expect("flush");
                     left -= count;
                 }
+                // Dropping the socket would close the connection before the peer has its result.
+                park()
             }
 
             async fn pull(a: &Args, stream: $stream, options: SocketOptions) {
@@ -94,6 +96,7 @@ macro_rules! over {
                 }
                 let measured = window.expect("set in the loop").stop();
                 report(a, measured, a.count, check.finish(a.total()), &mut []);
+                park()
             }
 
             async fn ping(a: &Args, stream: $stream, options: SocketOptions) {
@@ -115,6 +118,7 @@ macro_rules! over {
                 }
                 let measured = window.expect("--count is at least 1").stop();
                 report(a, measured, a.count, check.finish(a.total()), &mut rtts);
+                park()
             }
         }
     };

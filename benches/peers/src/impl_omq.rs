@@ -52,9 +52,9 @@ pub struct Template {
 }
 
 impl Template {
-    fn new(body: &[u8]) -> Template {
+    fn new(body: &[u8]) -> Self {
         let body = Bytes::copy_from_slice(body);
-        Template { msg: Message::single(body.clone()), body }
+        Self { msg: Message::single(body.clone()), body }
     }
     #[inline]
     fn message(&self) -> Message {
@@ -74,12 +74,12 @@ pub struct Omq {
 
 impl Omq {
     /// Sockets on the current runtime.
-    pub fn current() -> Omq {
-        Omq { ctx: Context::current() }
+    pub fn current() -> Self {
+        Self { ctx: Context::current() }
     }
     /// Sockets on an IO thread of their own.
-    pub fn owned() -> Omq {
-        Omq { ctx: Context::new() }
+    pub fn owned() -> Self {
+        Self { ctx: Context::new() }
     }
 }
 

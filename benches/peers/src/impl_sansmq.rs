@@ -7,7 +7,7 @@ use crate::on_mio::beside;
 use futures::FutureExt;
 use futures::channel::mpsc;
 use futures::future::BoxFuture;
-use sansmq::curve::{KeyPair, SecretKey};
+use sansmq::curve::{KeyPair, PublicKey, SecretKey};
 use sansmq::kind::{Any, Pull, Push};
 use sansmq::{Handle, Message, Options, Proxy, Security, SlowSubscriber, SocketType, mio, smol, tokio as on_tokio};
 use std::future::{Future, pending};
@@ -42,10 +42,12 @@ pub fn options(kind: Kind, a: &Args) -> Options<Any> {
 
 fn security(role: Role) -> Security {
     let pair = |secret| KeyPair::from(SecretKey::from_bytes(secret));
-    let server = pair(SERVER_SECRET);
     match role {
-        Role::Bind => Security::curve_server(server),
-        _ => Security::curve_client(pair(CLIENT_SECRET), *server.public()).expect("the key is valid"),
+        Role::Bind => Security::curve_server(pair(SERVER_SECRET)),
+        _ => {
+            let server = PublicKey::from_bytes(SERVER_PUBLIC);
+            Security::curve_client(pair(CLIENT_SECRET), server).expect("the key is valid")
+        }
     }
 }
 

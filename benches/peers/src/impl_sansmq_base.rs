@@ -7,7 +7,7 @@ use crate::on_mio::beside;
 use futures::FutureExt;
 use futures::channel::mpsc;
 use futures::future::BoxFuture;
-use sansmq::curve::{KeyPair, SecretKey};
+use sansmq::curve::{KeyPair, PublicKey, SecretKey};
 use sansmq::kind::{Any, Pull, Push};
 use sansmq::{Handle, Message, Options, Proxy, Security, SlowSubscriber, SocketType, mio, smol, tokio as on_tokio};
 use std::future::{Future, pending};
@@ -42,10 +42,12 @@ fn options(kind: Kind, a: &Args) -> Options<Any> {
 
 fn security(role: Role) -> Security {
     let pair = |secret| KeyPair::from(SecretKey::from_octets(secret));
-    let server = pair(SERVER_SECRET);
     match role {
-        Role::Bind => Security::curve_server(server),
-        _ => Security::curve_client(pair(CLIENT_SECRET), *server.public()).expect("the key is valid"),
+        Role::Bind => Security::curve_server(pair(SERVER_SECRET)),
+        _ => {
+            let server = PublicKey::from_octets(SERVER_PUBLIC);
+            Security::curve_client(pair(CLIENT_SECRET), server).expect("the key is valid")
+        }
     }
 }
 
@@ -67,8 +69,6 @@ fn template(frames: usize, body: &[u8]) -> Message {
 pub enum Sansmq {
     /// The current tokio runtime.
     Tokio,
-    /// smol's global executor, which has its own threads.
-    Smolg,
     /// An executor on the one thread that runs it.
     Smol(smol::Smol, Arc<::smol::Executor<'static>>),
     /// An event loop, and the tasks that run beside it.
@@ -91,7 +91,6 @@ impl Aio for Sansmq {
         let options = options(kind, a);
         Sock(match self {
             Self::Tokio => on_tokio::Socket::with(options).into_handle(),
-            Self::Smolg => smol::Socket::with(options).into_handle(),
             Self::Smol(runtime, _) => smol::Socket::on(runtime, options).into_handle(),
             Self::Mio(remote, _) => remote.socket(options),
         })
@@ -100,7 +99,6 @@ impl Aio for Sansmq {
     fn spawn<F: Future<Output = ()> + Send + 'static>(&self, task: F) {
         match self {
             Self::Tokio => drop(tokio::spawn(task)),
-            Self::Smolg => ::smol::spawn(task).detach(),
             Self::Smol(_, executor) => executor.spawn(task).detach(),
             Self::Mio(_, tasks) => tasks.unbounded_send(task.boxed()).expect("the event loop runs"),
         }
@@ -109,7 +107,7 @@ impl Aio for Sansmq {
     async fn sleep(&self, duration: Duration) {
         match self {
             Self::Tokio => tokio::time::sleep(duration).await,
-            Self::Smolg | Self::Smol(..) => drop(::smol::Timer::after(duration).await),
+            Self::Smol(..) => drop(::smol::Timer::after(duration).await),
             Self::Mio(..) => crate::on_mio::sleep(duration).await,
         }
     }
@@ -189,8 +187,7 @@ impl Blk for Blocking {
     }
 
     fn poll(&self, sockets: &[BlkSocket], ready: &mut Vec<usize>) {
-        let mut items: Vec<_> =
-            sockets.iter().map(|socket| mio::PollItem::readable(socket.0.handle())).collect();
+        let mut items: Vec<_> = sockets.iter().map(|socket| mio::PollItem::readable(socket.0.handle())).collect();
         mio::poll(&mut items, None).expect("poll");
         ready.extend((0..items.len()).filter(|&k| items[k].is_ready()));
     }

@@ -42,24 +42,24 @@ macro_rules! each {
 impl Sock {
     async fn take(&mut self) -> ZmqMessage {
         match self {
-            Sock::Pull(s) => s.recv().await,
-            Sock::Req(s) => s.recv().await,
-            Sock::Rep(s) => s.recv().await,
-            Sock::Dealer(s) => s.recv().await,
-            Sock::Router(s) => s.recv().await,
-            Sock::Sub(s) => s.recv().await,
+            Self::Pull(s) => s.recv().await,
+            Self::Req(s) => s.recv().await,
+            Self::Rep(s) => s.recv().await,
+            Self::Dealer(s) => s.recv().await,
+            Self::Router(s) => s.recv().await,
+            Self::Sub(s) => s.recv().await,
             _ => panic!("not a receiving socket"),
         }
         .expect("recv")
     }
     async fn put(&mut self, m: ZmqMessage) {
         match self {
-            Sock::Push(s) => s.send(m).await,
-            Sock::Req(s) => s.send(m).await,
-            Sock::Rep(s) => s.send(m).await,
-            Sock::Dealer(s) => s.send(m).await,
-            Sock::Router(s) => s.send(m).await,
-            Sock::Pub(s) => s.send(m).await,
+            Self::Push(s) => s.send(m).await,
+            Self::Req(s) => s.send(m).await,
+            Self::Rep(s) => s.send(m).await,
+            Self::Dealer(s) => s.send(m).await,
+            Self::Router(s) => s.send(m).await,
+            Self::Pub(s) => s.send(m).await,
             _ => panic!("not a sending socket"),
         }
         .expect("send");
@@ -104,7 +104,7 @@ impl AioSock for Sock {
         each!(self, s => s.connect(ep).await.expect("connect"));
     }
     async fn subscribe_all(&mut self) {
-        if let Sock::Sub(s) = self {
+        if let Self::Sub(s) = self {
             s.subscribe("").await.expect("subscribe");
         }
     }

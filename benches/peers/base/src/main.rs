@@ -1,5 +1,7 @@
 //! `peer-bench-base`: the variants `sansmq-base-*`, with the scenarios of `peer-bench`. See ../../README.md.
 
+#![expect(dead_code, reason = "the shared modules also have items for other implementations")]
+
 #[path = "../../src/aio/mod.rs"]
 mod aio;
 #[path = "../../src/args.rs"]

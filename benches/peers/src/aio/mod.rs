@@ -74,24 +74,31 @@ pub trait Aio: Clone + Send + Sync + 'static {
     }
 }
 
-/// Runs the scenario of `a`. Returns only after the result is printed; the process must then keep its tasks running.
+/// Runs the scenario of `a`. May return after the result is printed; the process must then keep its tasks running.
 pub async fn run<I: Aio>(i: I, a: Args) {
     match (a.scenario, a.role) {
         (Scenario::Thr | Scenario::ThrBatch | Scenario::Curve | Scenario::Fanin, Role::Bind) => {
-            push_pull::pull(&mut bound(&i, Kind::Pull, &a).await, &a).await;
-        }
-        (Scenario::Thr | Scenario::ThrBatch | Scenario::Curve, Role::Connect) => {
-            push_pull::push(&mut connected(&i, Kind::Push, &a).await, &a).await;
+            let mut socket = bound(&i, Kind::Pull, &a).await;
+            push_pull::pull(&mut socket, &a).await;
             sleep_until_killed(&i).await;
         }
-        (Scenario::Fanin, Role::Connect) => push_pull::fan_in(i, a).await,
-        (Scenario::Multi, Role::Bind) => push_pull::multi_pull(i, a).await,
-        (Scenario::Multi, Role::Connect) => push_pull::multi_push(i, a).await,
+        (Scenario::Thr | Scenario::ThrBatch | Scenario::Curve, Role::Connect) => {
+            let mut socket = connected(&i, Kind::Push, &a).await;
+            push_pull::push(&mut socket, &a).await;
+            sleep_until_killed(&i).await;
+        }
+        (Scenario::Lat, Role::Connect) => {
+            let mut socket = connected(&i, Kind::Req, &a).await;
+            requests::ping(&mut socket, &a).await;
+            sleep_until_killed(&i).await;
+        }
         (Scenario::Lat, Role::Bind) => echo(&mut bound(&i, Kind::Rep, &a).await).await,
         (Scenario::Router | Scenario::Conns | Scenario::Olat, Role::Bind) => {
             echo(&mut bound(&i, Kind::Router, &a).await).await;
         }
-        (Scenario::Lat, Role::Connect) => requests::ping(&mut connected(&i, Kind::Req, &a).await, &a).await,
+        (Scenario::Fanin, Role::Connect) => push_pull::fan_in(i, a).await,
+        (Scenario::Multi, Role::Bind) => push_pull::multi_pull(i, a).await,
+        (Scenario::Multi, Role::Connect) => push_pull::multi_push(i, a).await,
         (Scenario::Router, Role::Connect) => requests::router_clients(i, a).await,
         (Scenario::Conns, Role::Connect) => requests::conns_clients(i, a).await,
         (Scenario::Pubsub, Role::Bind) => pubsub::publish(i, a).await,

@@ -122,4 +122,5 @@ pub(super) async fn inproc<I: Aio>(i: I, a: Args) {
         sleep_until_killed(&sender).await;
     });
     pull(&mut socket, &a).await;
+    sleep_until_killed(&i).await;
 }

@@ -1,6 +1,6 @@
 //! REQ and REP; DEALERs of one ROUTER.
 
-use super::{Aio, AioSock};
+use super::{Aio, AioSock, sleep_until_killed};
 use crate::common::*;
 use futures::StreamExt;
 use futures::channel::mpsc;
@@ -38,6 +38,7 @@ pub(super) async fn inproc<I: Aio>(i: I, a: Args) {
     let mut req = i.socket(Kind::Req, &a).await;
     req.connect(&a.endpoint).await;
     ping(&mut req, &a).await;
+    sleep_until_killed(&i).await;
 }
 
 /// DEALER with the messages that it sends and the check of the replies.
