@@ -32,7 +32,8 @@ fn kind_of(kind: Kind) -> SocketType {
 pub fn options(kind: Kind, a: &Args) -> Options<Any> {
     match (a.scenario, kind) {
         (Scenario::Curve, Kind::Push) => Options::<Push>::new().security(security(a.role)).erase(),
-        (Scenario::Curve, Kind::Pull) => Options::<Pull>::new().security(security(a.role)).erase(),
+        // As the default of libzmq: the other implementations have no list of client keys either.
+        (Scenario::Curve, Kind::Pull) => Options::<Pull>::new().security(security(a.role)).any_key().erase(),
         (Scenario::Curve, _) => unsupported(a),
         // Waits instead of dropping messages, as with the other implementations.
         (_, Kind::Pub | Kind::XPub) => Options::of(kind_of(kind)).slow_subscriber(SlowSubscriber::Block),
