@@ -1,14 +1,12 @@
-#!/bin/bash
-# Builds libzmq 4.3.5 as its own CMake does in Release mode (-O3 -DNDEBUG), static,
-# with libsodium for CURVE. The source is the vendor/ folder of the crate
-# zeromq-src 0.3.6+4.3.5 (an unmodified libzmq 4.3.5); that crate's own build
-# script is not used, because it leaves out what CMake detects (eventfd,
-# accept4, SOCK_CLOEXEC, ...) and so makes a slower library.
+#!/usr/bin/env bash
+# Builds libzmq 4.3.5 as its own CMake does in Release mode (-O3 -DNDEBUG), static, with libsodium for CURVE. The source is the
+# folder vendor/ of the crate zeromq-src 0.3.6+4.3.5, an unmodified libzmq 4.3.5. The build script of that crate is not used,
+# because it leaves out what CMake detects (eventfd, accept4, SOCK_CLOEXEC), which makes a slower library.
 # Needs: cmake g++ libsodium-dev (apt-get install cmake g++ libsodium-dev)
 set -euo pipefail
 cd "$(dirname "$0")"
 out=${PEER_BENCH_LIBZMQ:-$PWD/libzmq}
-cargo fetch --quiet
+cargo fetch --quiet --locked
 src=$(ls -d "${CARGO_HOME:-$HOME/.cargo}"/registry/src/*/zeromq-src-0.3.6+4.3.5/vendor | head -1)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

@@ -117,7 +117,10 @@ class Measurement:
 
     def count(self, cell, variant):
         if known := self.counts.get(f"{cell['id']} {variant}"):
-            return cell["peers"] if cell["scenario"] == "conns" else cap(cell, variant, max(10, int(known[0] * self.options.secs / known[1])))
+            if cell["scenario"] == "conns":
+                return cell["peers"]
+            count, secs = known
+            return cap(cell, variant, max(10, int(count * self.options.secs / secs)))
         count = calibrate(cell, variant, self.options.secs)
         if isinstance(count, dict):
             self.fail(cell, variant, "calibration", count)

@@ -152,7 +152,10 @@ def options(cell, count):
 
 
 def run_once(cell, variant, count, timeout=30.0, more=(), connecting=()):
-    """Returns the result; with `error` if the run failed. `more`: more arguments of both sides; `connecting`: of the connecting side."""
+    """Returns the result; with `error` if the run failed.
+
+    `more`: more arguments of both sides; `connecting`: more arguments of the side that connects.
+    """
     run = Run(timeout)
     result = {}
     used = []

@@ -22,5 +22,6 @@ def selftest(options):
                 result = run_once(cell, variant, count, timeout=5, **arguments)
                 expected = ("error" in result) == must_fail
                 unexpected += not expected
-                print(f"{'ok' if expected else 'WRONG':5} {cell['id']:20} {variant:16} {name:20} {result.get('error', 'all received')[:150]}")
+                outcome = result.get("error", "all received")[:150]
+                print(f"{'ok' if expected else 'WRONG':5} {cell['id']:20} {variant:16} {name:20} {outcome}")
     return unexpected
