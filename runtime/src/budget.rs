@@ -36,6 +36,12 @@ const PER_SOCKET: u32 = 128;
 // accounting for each message would cost 3 % of it.
 const PER_UNIT: u32 = 4;
 
+/// Number of operations of an exclusive socket that find the next message or room at once, after which the socket drives its
+/// connections.
+// As many small messages as a connection writes at once. With fewer, a program that feeds many messages would write them in small
+// pieces.
+const PER_ROUND: u32 = 512;
+
 /// Operations that one call has completed.
 #[derive(Clone, Copy)]
 pub(crate) enum Completed {
@@ -74,41 +80,50 @@ impl Completed {
     }
 }
 
-/// Operations of an exclusive socket since it last yielded because of its [`Budget`].
+/// Operations that an exclusive socket has completed.
 #[derive(Debug, Default)]
-pub(crate) struct Spent(u32);
+pub(crate) struct Spent {
+    /// Number of operations since the socket last yielded because of its [`Budget`].
+    completed: u32,
+    /// Number of operations since [`count`](Self::count) last returned true.
+    undriven: u32,
+}
 
 impl Spent {
     /// Returns `Ready` if the budget is not used up, as far as it is known without an effort. Otherwise wakes the task of `cx`, and
     /// returns `Pending`.
     #[inline]
     pub(crate) fn poll(&mut self, budget: Budget, cx: &mut Context<'_>) -> Poll<()> {
-        if self.0.is_multiple_of(PER_UNIT) { self.poll_exactly(budget, cx) } else { Poll::Ready(()) }
+        if self.completed.is_multiple_of(PER_UNIT) { self.poll_exactly(budget, cx) } else { Poll::Ready(()) }
     }
 
     /// Returns `Ready` if the budget is not used up: at least one call of the runtime, such as a write, can succeed.
     pub(crate) fn poll_exactly(&mut self, budget: Budget, cx: &mut Context<'_>) -> Poll<()> {
         match budget {
             Budget::PerTask { poll, .. } => poll(cx),
-            Budget::PerSocket if self.0 < PER_SOCKET => Poll::Ready(()),
+            Budget::PerSocket if self.completed < PER_SOCKET => Poll::Ready(()),
             Budget::PerSocket => {
-                self.0 = 0;
+                self.completed = 0;
                 cx.waker().wake_by_ref();
                 Poll::Pending
             }
         }
     }
 
-    /// Counts completed operations. Returns true after every 32nd.
+    /// Counts completed operations. Returns true after every [`PER_ROUND`].
     #[inline]
     pub(crate) fn count(&mut self, completed: Completed, budget: Budget, cx: &mut Context<'_>) -> bool {
-        let before = self.0;
-        let (after, units) = completed.after(before);
-        self.0 = after;
+        let (after, units) = completed.after(self.completed);
+        self.undriven += after.wrapping_sub(self.completed);
+        self.completed = after;
         if let Budget::PerTask { spend, .. } = budget {
             (0..units).for_each(|_| spend(cx));
         }
-        before / 32 != after / 32
+        let drives = self.undriven >= PER_ROUND;
+        if drives {
+            self.undriven = 0;
+        }
+        drives
     }
 }
 
