@@ -48,6 +48,10 @@ enum Op {
     Close(Node),
     /// Changes an option of the node, if its type has the option.
     Set(Node, Change),
+    /// Sends this number of messages in one call.
+    SendMany(Node, u8),
+    /// Receives at most this number of messages in one call.
+    ReceiveMany(Node, u8),
 }
 
 /// Changed option. Times are in milliseconds.
@@ -249,6 +253,8 @@ impl World {
             Op::Subscribe(node) => drop(self.net[self.nodes[node as usize]].subscribe("")),
             Op::Close(node) => self.net[self.nodes[node as usize]].close(now),
             Op::Set(node, change) => self.set(node as usize, change),
+            Op::SendMany(node, count) => self.send_many(node as usize, count.into()),
+            Op::ReceiveMany(node, limit) => self.receive_many(node as usize, limit.into()),
         }
     }
 
@@ -270,30 +276,60 @@ impl World {
         }
     }
 
-    fn send(&mut self, node: usize, bytes: u16) {
+    /// Returns the message with this number from the node; `None` for ROUTER and SERVER, which send only as replies, in
+    /// `receive`.
+    fn message(&self, node: usize, number: u32, bytes: u16) -> Option<Message> {
+        if matches!(self.types[node], SocketType::Router | SocketType::Server) {
+            return None;
+        }
         let mut body = vec![u8::try_from(node).expect("there are three nodes")];
-        body.extend(self.sent[node].to_be_bytes());
+        body.extend(number.to_be_bytes());
         body.resize(PREFIX + usize::from(bytes), body[PREFIX - 1]);
-        let socket = &mut self.net[self.nodes[node]];
-        // ROUTER and SERVER send only as replies, in `receive`.
-        let message = match self.types[node] {
-            SocketType::Router | SocketType::Server => return,
-            _ => Message::from(body),
-        };
-        if socket.send(message).is_ok() {
+        Some(Message::from(body))
+    }
+
+    fn send(&mut self, node: usize, bytes: u16) {
+        let Some(message) = self.message(node, self.sent[node], bytes) else { return };
+        if self.net[self.nodes[node]].send(message).is_ok() {
             self.sent[node] += 1;
+        }
+    }
+
+    fn send_many(&mut self, node: usize, count: u16) {
+        let first = self.sent[node];
+        let numbers = first..first + u32::from(count);
+        let mut batch: Vec<_> = numbers.filter_map(|number| self.message(node, number, count)).collect();
+        let before = batch.len();
+        let sent = self.net[self.nodes[node]].send_many(&mut batch).unwrap_or(0);
+        // An error returns the first message, and leaves the others.
+        assert!(batch.len() == before - sent || sent == 0 && batch.len() + 1 == before, "{sent} of {before} were sent");
+        self.sent[node] += u32::try_from(sent).expect("at most 255 messages");
+    }
+
+    /// Receives a batch at `node` and checks its content.
+    fn receive_many(&mut self, node: usize, limit: usize) {
+        let mut batch = Vec::new();
+        let received = self.net[self.nodes[node]].recv_many(&mut batch, limit).unwrap_or(0);
+        assert!(received == batch.len() && received <= limit, "{received} messages");
+        for message in batch {
+            self.check_message(node, message);
         }
     }
 
     /// Receives a message at `node` and checks its content; returns false if no message is queued.
     fn receive(&mut self, node: usize) -> bool {
-        let socket = &mut self.net[self.nodes[node]];
-        let Ok(mut message) = socket.recv() else { return false };
+        let Ok(message) = self.net[self.nodes[node]].recv() else { return false };
+        self.check_message(node, message);
+        true
+    }
+
+    /// Checks a message that `node` has received, and replies to it if the node is a ROUTER or SERVER.
+    fn check_message(&mut self, node: usize, mut message: Message) {
         if matches!(self.types[node], SocketType::Router | SocketType::Server) {
             let reply = message.clone();
             message.pop_front();
             // The reply keeps the prefix of the original sender.
-            let _ = socket.send(reply);
+            let _ = self.net[self.nodes[node]].send(reply);
         }
         let body = message.body();
         assert_eq!(message.len(), 1, "{message:?}");
@@ -306,7 +342,6 @@ impl World {
         let before = self.latest.insert((node, body[0]), number);
         let ordered = self.unordered || before.is_none_or(|before| before < number);
         assert!(ordered, "message {number} of {} was received after {before:?}", body[0]);
-        true
     }
 
     fn check(&mut self, allocated: &Allocated) {

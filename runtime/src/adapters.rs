@@ -81,10 +81,20 @@ fn try_send(state: &mut State, waiting: &mut Option<Message>) -> Poll<Result<(),
 /// `message`. If the send failed, the returned error contains the message.
 #[inline]
 fn handed_back(sent: Result<(), Unsent>, message: &mut Option<Message>, shared: &Shared) -> Result<(), SendError> {
-    match (message.take(), sent) {
-        (Some(message), Err(why)) => Err(shared.with(|state| state.socket.send_error(why, message))),
-        _ => Ok(()),
+    match sent {
+        // The message is empty, and need not be moved.
+        Ok(()) => {
+            *message = None;
+            Ok(())
+        }
+        Err(why) => refused(why, message.take(), shared),
     }
+}
+
+/// Returns the error of a send that was refused for the reason `why`. It contains the message.
+#[cold]
+fn refused(why: Unsent, message: Option<Message>, shared: &Shared) -> Result<(), SendError> {
+    message.map_or(Ok(()), |message| Err(shared.with(|state| state.socket.send_error(why, message))))
 }
 
 /// Stream of received messages; see [`Handle::stream`].

@@ -25,7 +25,6 @@ pub struct Sock {
     socket: ExclusiveSocket<Any>,
     kind: Kind,
     /// Messages of one batch.
-    #[cfg(feature = "many")]
     batch: Vec<Message>,
 }
 
@@ -37,7 +36,6 @@ impl Aio for OnTokio {
         Sock {
             socket: ExclusiveSocket::with_options(options(kind, a)),
             kind,
-            #[cfg(feature = "many")]
             batch: Vec::new(),
         }
     }
@@ -87,7 +85,6 @@ impl AioSock for Sock {
         self.socket.flush().await;
     }
 
-    #[cfg(feature = "many")]
     async fn send_many(&mut self, ring: &mut Ring<Message>, count: u64) {
         self.batch.extend((0..count).map(|_| ring.next().clone()));
         while !self.batch.is_empty() {
@@ -105,7 +102,6 @@ impl AioSock for Sock {
         self.socket.try_recv().ok().map(|message| seen(&message))
     }
 
-    #[cfg(feature = "many")]
     async fn recv_many(&mut self, check: &mut Check, limit: u64) {
         self.socket.recv_many(&mut self.batch, limit as usize).await.expect("recv_many");
         self.batch.drain(..).for_each(|message| check.take(seen(&message)));
@@ -124,7 +120,6 @@ pub struct BlkSocket {
     socket: BlockingSocket<Any>,
     kind: Kind,
     /// Messages of one batch.
-    #[cfg(feature = "many")]
     batch: Vec<Message>,
 }
 
@@ -136,7 +131,6 @@ impl Blk for OnThread {
         BlkSocket {
             socket: BlockingSocket::with_options(options(kind, a)).expect("socket"),
             kind,
-            #[cfg(feature = "many")]
             batch: Vec::new(),
         }
     }
@@ -178,7 +172,6 @@ impl BlkSock for BlkSocket {
         self.socket.flush(None);
     }
 
-    #[cfg(feature = "many")]
     fn send_many(&mut self, ring: &mut Ring<Message>, count: u64) {
         self.batch.extend((0..count).map(|_| ring.next().clone()));
         while !self.batch.is_empty() {
@@ -196,7 +189,6 @@ impl BlkSock for BlkSocket {
         self.socket.try_recv().ok().map(|message| seen(&message))
     }
 
-    #[cfg(feature = "many")]
     fn recv_many(&mut self, check: &mut Check, limit: u64) {
         self.socket.recv_many(&mut self.batch, limit as usize).expect("recv_many");
         self.batch.drain(..).for_each(|message| check.take(seen(&message)));

@@ -88,7 +88,6 @@ impl Sansmq {
 pub struct Sock {
     handle: Handle<Any>,
     /// Messages of one batch.
-    #[cfg(feature = "many")]
     batch: Vec<Message>,
 }
 
@@ -105,7 +104,6 @@ impl Aio for Sansmq {
         };
         Sock {
             handle,
-            #[cfg(feature = "many")]
             batch: Vec::new(),
         }
     }
@@ -160,7 +158,6 @@ impl AioSock for Sock {
         self.handle.send(message.clone()).await.expect("send");
     }
 
-    #[cfg(feature = "many")]
     async fn send_many(&mut self, ring: &mut Ring<Message>, count: u64) {
         self.batch.extend((0..count).map(|_| ring.next().clone()));
         while !self.batch.is_empty() {
@@ -178,7 +175,6 @@ impl AioSock for Sock {
         self.handle.try_recv().ok().map(|message| seen(&message))
     }
 
-    #[cfg(feature = "many")]
     async fn recv_many(&mut self, check: &mut Check, limit: u64) {
         self.handle.recv_many(&mut self.batch, limit as usize).await.expect("recv_many");
         self.batch.drain(..).for_each(|message| check.take(seen(&message)));
@@ -209,7 +205,6 @@ pub struct Blocking;
 pub struct BlkSocket {
     socket: mio::Socket<Any>,
     /// Messages of one batch.
-    #[cfg(feature = "many")]
     batch: Vec<Message>,
 }
 
@@ -219,7 +214,6 @@ impl Blk for Blocking {
     fn socket(&self, kind: Kind, a: &Args) -> BlkSocket {
         BlkSocket {
             socket: mio::Socket::with_options(options(kind, a)),
-            #[cfg(feature = "many")]
             batch: Vec::new(),
         }
     }
@@ -263,7 +257,6 @@ impl BlkSock for BlkSocket {
         self.socket.send(message.clone()).expect("send");
     }
 
-    #[cfg(feature = "many")]
     fn send_many(&mut self, ring: &mut Ring<Message>, count: u64) {
         self.batch.extend((0..count).map(|_| ring.next().clone()));
         while !self.batch.is_empty() {
@@ -281,7 +274,6 @@ impl BlkSock for BlkSocket {
         self.socket.try_recv().ok().map(|message| seen(&message))
     }
 
-    #[cfg(feature = "many")]
     fn recv_many(&mut self, check: &mut Check, limit: u64) {
         self.socket.recv_many(&mut self.batch, limit as usize).expect("recv_many");
         self.batch.drain(..).for_each(|message| check.take(seen(&message)));

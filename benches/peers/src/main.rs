@@ -111,7 +111,6 @@ fn list() {
         ("omq", cfg!(feature = "omq")),
         ("rzmq", cfg!(feature = "rzmq")),
         ("sansmq", cfg!(feature = "sansmq")),
-        ("many", cfg!(feature = "many")),
         ("zmqrs", cfg!(feature = "zmqrs")),
     ];
     let built: Vec<_> = features.iter().filter(|(_, built)| *built).map(|(name, _)| *name).collect();

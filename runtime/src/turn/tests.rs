@@ -468,6 +468,36 @@ fn budget_of_socket_limits_each_future_stream_and_sink() {
 }
 
 #[test]
+fn batch_leaves_enough_for_futures_with_a_turn() {
+    let Pair { bound: pull, connected: push, .. } = &pipeline(100);
+    let mut waiting: Vec<_> = (0..3).map(|_| Task::waiting(pull.recv())).collect();
+    for number in 0..10 {
+        push.try_send(number.to_string()).unwrap();
+    }
+    // The three futures have turns. A later batch takes half of its limit, and half again, until enough is left.
+    let mut received = Vec::new();
+    assert_eq!(Task::new(pull.recv_many(&mut received, 8)).poll(), Poll::Ready(Ok(4)));
+    for task in &mut waiting {
+        assert!(task.poll().is_ready());
+    }
+    while pull.try_recv_many(&mut received, 8).unwrap() > 0 {}
+    assert_eq!(received.len(), 4 + 3);
+
+    // The same for senders.
+    let push_only = Options::<Push>::new().send_hwm(10);
+    let Pair { bound: pull, connected: push, .. } = &pair(Options::<Pull>::new().recv_hwm(1), push_only);
+    fill(push, |_| "x".into());
+    let mut waiting: Vec<_> = (0..3).map(|_| Task::waiting(push.send("waits"))).collect();
+    while pull.try_recv().is_ok() {}
+    assert_eq!(woken(&waiting), [0, 1, 2]);
+    let mut batch = vec![Message::from("batch"); 8];
+    assert_eq!(Task::new(push.send_many(&mut batch)).poll(), Poll::Ready(Ok(4)));
+    for task in &mut waiting {
+        assert!(task.poll().is_ready());
+    }
+}
+
+#[test]
 fn budget_of_socket_limits_batches() {
     let Pair { bound: pull, connected: push, .. } = &pipeline(20_000);
     let mut batch = Vec::new();

@@ -71,6 +71,46 @@ fn cancelled_recv_does_not_lose_a_wakeup() {
 }
 
 #[test]
+fn batches_share_the_messages_without_loss() {
+    in_every_order(2, || {
+        let Pipeline { push, pull, drivers: _drivers } = pipeline();
+        let other = pull.clone();
+        let receiver = thread::spawn(move || {
+            let mut received = Vec::new();
+            block_on(other.recv_many(&mut received, 1)).unwrap();
+            received
+        });
+        let sender = thread::spawn(move || push.try_send_many(&mut vec!["1".into(), "2".into()]).unwrap());
+        let mut received = Vec::new();
+        // Whichever future is served first leaves a message for the other.
+        assert_eq!(block_on(pull.recv_many(&mut received, 1)), Ok(1));
+        received.extend(receiver.join().unwrap());
+        received.sort_by(|one: &Message, other| one.body().cmp(other.body()));
+        assert_eq!((sender.join().unwrap(), received), (2, vec!["1".into(), "2".into()]));
+    });
+}
+
+#[test]
+fn cancelled_recv_many_does_not_lose_a_wakeup() {
+    in_every_order(3, || {
+        let Pipeline { push, pull, drivers: _drivers } = pipeline();
+        let (again, other) = (push.clone(), pull.clone());
+        let cancelling = thread::spawn(move || {
+            let mut received = Vec::new();
+            if now(other.recv_many(&mut received, 8)).is_ready() {
+                assert_eq!(again.try_send_many(&mut received), Ok(1));
+            }
+        });
+        let sender = thread::spawn(move || push.try_send("x").unwrap());
+        let mut received = Vec::new();
+        assert_eq!(block_on(pull.recv_many(&mut received, 8)), Ok(1));
+        assert_eq!(received, ["x".into()]);
+        cancelling.join().unwrap();
+        sender.join().unwrap();
+    });
+}
+
+#[test]
 fn cancelled_send_does_not_lose_a_wakeup() {
     in_every_order(3, || {
         let Pipeline { push, pull, drivers: _drivers } = full_pipeline();

@@ -30,7 +30,7 @@ const GROUP: usize = 10;
 
 /// Returns the large number of peers: `SCALE_PEERS` of the environment, which `.ci/full` sets to 100,000.
 fn many() -> usize {
-    std::env::var("SCALE_PEERS").ok().and_then(|count| count.parse().ok()).unwrap_or(10_000)
+    std::env::var("SCALE_PEERS").ok().and_then(|count| count.parse().ok()).unwrap_or(4000)
 }
 
 /// Socket on the simulated network, and its peers.
