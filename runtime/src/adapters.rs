@@ -29,12 +29,15 @@ impl Future for Recv<'_> {
 }
 
 /// Future of [`Handle::send`]: sends one message.
+// The message is first: behind the padding of another field, it would be moved in pieces that begin in the padding, and a load of
+// such a piece waits until two stores have completed.
 #[must_use = "futures do nothing unless awaited"]
+#[repr(C)]
 pub struct Send<'a> {
-    pub(crate) key: TurnKey<&'a Arc<Shared>>,
     /// Message to send. `None` after the future has completed: the socket has queued the message, or the error of the
     /// future contains the message.
     pub(crate) message: Option<Message>,
+    pub(crate) key: TurnKey<&'a Arc<Shared>>,
 }
 
 impl Send<'_> {
@@ -50,9 +53,15 @@ impl Future for Send<'_> {
 
     #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = &mut *self;
-        let polled = this.key.send(cx, &mut this.message, try_send);
-        polled.map(|sent| handed_back(sent, &mut this.message, this.key.shared()))
+        let Self { message, key } = &mut *self;
+        match key.send(cx, message, try_send) {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(Ok(())) => {
+                *message = None;
+                Poll::Ready(Ok(()))
+            }
+            Poll::Ready(Err(why)) => Poll::Ready(refused(why, message.take(), key.shared())),
+        }
     }
 }
 
@@ -77,22 +86,10 @@ fn try_send(state: &mut State, waiting: &mut Option<Message>) -> Poll<Result<(),
     }
 }
 
-/// Converts `sent`, the result of a send that has completed, into the result that the application receives, and clears
-/// `message`. If the send failed, the returned error contains the message.
-#[inline]
-fn handed_back(sent: Result<(), Unsent>, message: &mut Option<Message>, shared: &Shared) -> Result<(), SendError> {
-    match sent {
-        // The message is empty, and need not be moved.
-        Ok(()) => {
-            *message = None;
-            Ok(())
-        }
-        Err(why) => refused(why, message.take(), shared),
-    }
-}
-
 /// Returns the error of a send that was refused for the reason `why`. It contains the message.
+// Not inlined, so that a send without an error does not move the memory of one.
 #[cold]
+#[inline(never)]
 fn refused(why: Unsent, message: Option<Message>, shared: &Shared) -> Result<(), SendError> {
     message.map_or(Ok(()), |message| Err(shared.with(|state| state.socket.send_error(why, message))))
 }

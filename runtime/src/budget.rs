@@ -14,7 +14,7 @@ use core::task::{Context, Poll, ready};
 #[derive(Clone, Copy, Debug)]
 pub enum Budget {
     /// The runtime does not limit its tasks. So each socket counts the operations that its handles complete, and one of
-    /// them yields after every 128.
+    /// them yields after every 512.
     PerSocket,
     /// The runtime limits each task.
     PerTask {
@@ -28,8 +28,8 @@ pub enum Budget {
 }
 
 /// Number of operations that the handles of a socket complete until one of them yields. A multiple of [`PER_UNIT`].
-// The same number as tokio's budget of a task.
-const PER_SOCKET: u32 = 128;
+// As many as on tokio, where the budget of a task is 128 units, and as many small messages as a connection writes at once.
+const PER_SOCKET: u32 = 128 * PER_UNIT;
 
 /// Number of operations that together use one unit of the budget of a task. The budget is checked before the first of them.
 // Reading a message from a queue is much cheaper than the system calls for which tokio's budget of 128 units is made, and

@@ -76,8 +76,9 @@ impl Wakes {
 
     /// Wakes all wakers and makes all [calls](DeferredCall) that were added to this `Wakes`. Such a call can add
     /// further wakers and calls, which are then woken and made too.
+    // By reference: a move of the fields would wait until they are stored.
     #[inline]
-    pub(crate) fn run(mut self) {
+    pub(crate) fn run(&mut self) {
         if let Some(waker) = self.waker.take() {
             waker.wake();
         }
@@ -86,7 +87,8 @@ impl Wakes {
         }
     }
 
-    fn run_all(mut self) {
+    #[inline(never)]
+    fn run_all(&mut self) {
         loop {
             while let Some(waker) = self.waker.take().or_else(|| self.more.as_mut()?.wakers.pop_front()) {
                 waker.wake();
@@ -94,11 +96,11 @@ impl Wakes {
             match self.call.take().or_else(|| self.more.as_mut()?.calls.pop_front()) {
                 None => return,
                 Some(DeferredCall::Exchange(socket, pipe)) => {
-                    socket.locked(&mut self, |state, wakes| state.visit(pipe, &socket, wakes));
+                    socket.locked(self, |state, wakes| state.visit(pipe, &socket, wakes));
                 }
                 Some(DeferredCall::ConnectInproc(join)) => {
                     let (connector, bound, name) = *join;
-                    inproc::connect(&connector, &bound, &name, &mut self);
+                    inproc::connect(&connector, &bound, &name, self);
                 }
                 Some(DeferredCall::Trace(socket)) => socket.trace.emit(),
             }

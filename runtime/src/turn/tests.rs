@@ -427,44 +427,44 @@ fn operations_until_yield(mut operation: impl FnMut(&mut Context<'_>) -> Poll<()
 
 #[test]
 fn budget_of_socket_limits_each_future_stream_and_sink() {
-    let Pair { bound: pull, connected: push, .. } = &pipeline(2000);
-    for number in 0..1500 {
+    let Pair { bound: pull, connected: push, .. } = &pipeline(4000);
+    for number in 0..3000 {
         push.try_send(number.to_string()).unwrap();
     }
     // `bind` was the first operation of this socket.
-    assert_eq!(operations_until_yield(|cx| pin!(pull.readable()).poll(cx)), 127);
+    assert_eq!(operations_until_yield(|cx| pin!(pull.readable()).poll(cx)), 511);
     let mut next = 0;
     let mut check = |message: Message| {
         assert_eq!(message.body().to_text(), next.to_string());
         next += 1;
     };
     let completed = operations_until_yield(|cx| pin!(pull.recv()).poll(cx).map(|message| check(message.unwrap())));
-    assert_eq!(completed, 128);
+    assert_eq!(completed, 512);
     // A call that does not wait has no budget, and the yield lost no message.
     for _ in 0..200 {
         check(pull.try_recv().unwrap());
     }
     let completed =
         operations_until_yield(|cx| pin!(pull.recv_from()).poll(cx).map(|received| check(received.unwrap().0)));
-    assert_eq!(completed, 128);
+    assert_eq!(completed, 512);
     let mut stream = pin!(pull.stream());
     let completed =
         operations_until_yield(|cx| stream.as_mut().poll_next(cx).map(|message| check(message.unwrap().unwrap())));
-    assert_eq!(completed, 128);
-    assert_eq!(operations_until_yield(|cx| pin!(pull.readable()).poll(cx)), 128);
-    assert_eq!(operations_until_yield(|cx| pin!(push.writable()).poll(cx)), 128);
+    assert_eq!(completed, 512);
+    assert_eq!(operations_until_yield(|cx| pin!(pull.readable()).poll(cx)), 512);
+    assert_eq!(operations_until_yield(|cx| pin!(push.writable()).poll(cx)), 512);
     assert_eq!(
         operations_until_yield(|cx| pin!(push.wait_connected(1)).poll(cx).map(|peers| assert!(peers.is_ok()))),
-        128
+        512
     );
-    assert_eq!(operations_until_yield(|cx| pin!(push.send("x")).poll(cx).map(Result::unwrap)), 128);
+    assert_eq!(operations_until_yield(|cx| pin!(push.send("x")).poll(cx).map(Result::unwrap)), 512);
     let mut sink = pin!(push.sink());
     let completed = operations_until_yield(|cx| {
         assert!(sink.as_mut().poll_ready(cx).is_ready(), "the sink has room");
         sink.as_mut().start_send("x".into()).unwrap();
         sink.as_mut().poll_flush(cx).map(Result::unwrap)
     });
-    assert_eq!(completed, 128);
+    assert_eq!(completed, 512);
 }
 
 #[test]
@@ -506,10 +506,10 @@ fn budget_of_socket_limits_batches() {
         pin!(push.send_many(&mut batch)).poll(cx).map(|sent| assert_eq!(sent, Ok(64)))
     });
     // `connect` and `bind` were the first operations.
-    assert!((31..=32).contains(&sent), "{sent} batches of 64 messages");
+    assert!((127..=128).contains(&sent), "{sent} batches of 64 messages");
     let mut into = Vec::new();
     let received = operations_until_yield(|cx| {
         pin!(pull.recv_many(&mut into, 32)).poll(cx).map(|received| assert_eq!(received, Ok(32)))
     });
-    assert!((31..=32).contains(&received), "{received} batches of 32 messages");
+    assert!((127..=128).contains(&received), "{received} batches of 32 messages");
 }
