@@ -127,6 +127,15 @@ impl<T: Sends> ExclusiveSocket<T> {
         })
     }
 
+    /// Queues messages for many batches in a row: blocks while the socket has no room for the first, but makes no system call for
+    /// each batch. Call [`flush`](Self::flush) after the last. See [`Exclusive::feed_many`](sansmq_runtime::Exclusive::feed_many).
+    ///
+    /// # Errors
+    /// [`SendError`] of the first message, as [`send_many`](Self::send_many) returns.
+    pub fn feed_many(&mut self, messages: &mut Vec<Message>) -> Result<usize, SendError> {
+        self.block_on(|socket, cx| socket.poll_feed_many(cx, messages))
+    }
+
     /// Queues as many messages from the start of `messages` as the socket has room for, at most 1024, without blocking; the next
     /// call that blocks sends them. See [`Exclusive::try_send_many`](sansmq_runtime::Exclusive::try_send_many).
     ///

@@ -88,7 +88,7 @@ impl AioSock for Sock {
     async fn send_many(&mut self, ring: &mut Ring<Message>, count: u64) {
         self.batch.extend((0..count).map(|_| ring.next().clone()));
         while !self.batch.is_empty() {
-            self.socket.send_many(&mut self.batch).await.expect("send_many");
+            self.socket.feed_many(&mut self.batch).await.expect("feed_many");
         }
     }
 
@@ -175,7 +175,7 @@ impl BlkSock for BlkSocket {
     fn send_many(&mut self, ring: &mut Ring<Message>, count: u64) {
         self.batch.extend((0..count).map(|_| ring.next().clone()));
         while !self.batch.is_empty() {
-            self.socket.send_many(&mut self.batch).expect("send_many");
+            self.socket.feed_many(&mut self.batch).expect("feed_many");
         }
     }
 

@@ -3,6 +3,7 @@
 use crate::adapters::arrived;
 use crate::budget::Completed;
 use crate::exclusive::Exclusive;
+use crate::exclusive::engine::Engine;
 use crate::runtime::TimedRuntime;
 use core::future::poll_fn;
 use core::task::{Context, Poll, ready};
@@ -35,11 +36,46 @@ impl<T: Sends, R: TimedRuntime> Exclusive<T, R> {
     ) -> Poll<Result<usize, SendError>> {
         // With a used-up budget, the socket would take the messages, and the runtime would refuse to write them.
         ready!(self.engine.poll_budget(cx));
+        self.poll_offer_many(cx, messages, |engine| _ = engine.round())
+    }
+
+    /// Queues messages from the start of `messages` for many batches in a row, as [`feed`](Self::feed) does for single messages:
+    /// waits while the socket has no room for the first, and makes no system call for each batch. The messages are written in
+    /// larger batches, the last ones only by a call that drives, such as [`flush`](Self::flush). Removes the queued messages from
+    /// `messages`, and returns their number.
+    ///
+    /// Cancel-safe, like [`send_many`](Self::send_many).
+    ///
+    /// # Errors
+    /// [`SendError`] of the first message, as [`send_many`](Self::send_many) returns.
+    pub async fn feed_many(&mut self, messages: &mut Vec<Message>) -> Result<usize, SendError> {
+        poll_fn(|cx| self.poll_feed_many(cx, messages)).await
+    }
+
+    /// Queues messages as [`feed_many`](Self::feed_many) does. Returns `Pending` while the socket has no room for the first.
+    ///
+    /// # Errors
+    /// [`SendError`] of the first message, which it returns.
+    pub fn poll_feed_many(
+        &mut self,
+        cx: &mut Context<'_>,
+        messages: &mut Vec<Message>,
+    ) -> Poll<Result<usize, SendError>> {
+        self.poll_offer_many(cx, messages, |engine| _ = engine.socket_mut())
+    }
+
+    /// Waits until the socket takes the first message, takes as many as there is room for, and then calls `finish`.
+    fn poll_offer_many(
+        &mut self,
+        cx: &mut Context<'_>,
+        messages: &mut Vec<Message>,
+        finish: impl Fn(&mut Engine<R>),
+    ) -> Poll<Result<usize, SendError>> {
         let sent = ready!(self.engine.poll_until_counted(cx, Completed::of, |engine| {
             match engine.waiting_socket().offer_many(messages, usize::MAX) {
                 Err(Unsent::Full) => Poll::Pending,
                 sent => {
-                    _ = engine.round();
+                    finish(engine);
                     Poll::Ready(sent)
                 }
             }
