@@ -14,14 +14,14 @@ use core::task::{Context, Poll, ready};
 #[derive(Clone, Copy, Debug)]
 pub enum Budget {
     /// The runtime does not limit its tasks. So each socket counts the operations that its handles complete, and one of
-    /// them yields after every 512.
+    /// them yields after every 1024.
     PerSocket,
     /// The runtime limits each task.
     PerTask {
         /// Returns `Ready` if the budget of the current task is not used up. Otherwise schedules the task to be polled
         /// again, and returns `Pending`.
         poll: fn(&mut Context<'_>) -> Poll<()>,
-        /// Subtracts one unit from the budget of the current task. Called after every fourth operation that the handles
+        /// Subtracts one unit from the budget of the current task. Called after every eighth operation that the handles
         /// of a socket complete, because each is cheap; `poll` is called before the next one.
         spend: fn(&mut Context<'_>),
     },
@@ -34,7 +34,7 @@ const PER_SOCKET: u32 = 128 * PER_UNIT;
 /// Number of operations that together use one unit of the budget of a task. The budget is checked before the first of them.
 // Reading a message from a queue is much cheaper than the system calls for which tokio's budget of 128 units is made, and
 // accounting for each message would cost 3 % of it.
-const PER_UNIT: u32 = 4;
+const PER_UNIT: u32 = 8;
 
 /// Number of operations of an exclusive socket that find the next message or room at once, after which the socket drives its
 /// connections.

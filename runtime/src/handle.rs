@@ -261,8 +261,8 @@ impl<T: Kind> Handle<T> {
 }
 
 impl<T: Kind> Handle<T> {
-    /// Receives the next message. The peers that have sent messages take turns (fair queueing). Waits while no message
-    /// is queued.
+    /// Receives the next message. The peers that have sent messages take turns (fair queueing): after each message, or, while
+    /// more than eight peers have messages, after up to 32. Waits while no message is queued.
     ///
     /// Messages of one connection are received in the order in which they were sent. After a reconnect, messages that
     /// are still queued from the previous connection may alternate with messages of the new connection.

@@ -420,51 +420,51 @@ fn operations_until_yield(mut operation: impl FnMut(&mut Context<'_>) -> Poll<()
     let counter = Arc::new(Wakes::default());
     let waker = Waker::from(Arc::clone(&counter));
     let mut cx = Context::from_waker(&waker);
-    let completed = (0..1000).find(|_| operation(&mut cx).is_pending()).expect("the operation never yields");
+    let completed = (0..5000).find(|_| operation(&mut cx).is_pending()).expect("the operation never yields");
     assert_eq!(counter.0.load(Ordering::SeqCst), 1, "the task is woken to continue");
     completed
 }
 
 #[test]
 fn budget_of_socket_limits_each_future_stream_and_sink() {
-    let Pair { bound: pull, connected: push, .. } = &pipeline(4000);
-    for number in 0..3000 {
+    let Pair { bound: pull, connected: push, .. } = &pipeline(8000);
+    for number in 0..6000 {
         push.try_send(number.to_string()).unwrap();
     }
     // `bind` was the first operation of this socket.
-    assert_eq!(operations_until_yield(|cx| pin!(pull.readable()).poll(cx)), 511);
+    assert_eq!(operations_until_yield(|cx| pin!(pull.readable()).poll(cx)), 1023);
     let mut next = 0;
     let mut check = |message: Message| {
         assert_eq!(message.body().to_text(), next.to_string());
         next += 1;
     };
     let completed = operations_until_yield(|cx| pin!(pull.recv()).poll(cx).map(|message| check(message.unwrap())));
-    assert_eq!(completed, 512);
+    assert_eq!(completed, 1024);
     // A call that does not wait has no budget, and the yield lost no message.
     for _ in 0..200 {
         check(pull.try_recv().unwrap());
     }
     let completed =
         operations_until_yield(|cx| pin!(pull.recv_from()).poll(cx).map(|received| check(received.unwrap().0)));
-    assert_eq!(completed, 512);
+    assert_eq!(completed, 1024);
     let mut stream = pin!(pull.stream());
     let completed =
         operations_until_yield(|cx| stream.as_mut().poll_next(cx).map(|message| check(message.unwrap().unwrap())));
-    assert_eq!(completed, 512);
-    assert_eq!(operations_until_yield(|cx| pin!(pull.readable()).poll(cx)), 512);
-    assert_eq!(operations_until_yield(|cx| pin!(push.writable()).poll(cx)), 512);
+    assert_eq!(completed, 1024);
+    assert_eq!(operations_until_yield(|cx| pin!(pull.readable()).poll(cx)), 1024);
+    assert_eq!(operations_until_yield(|cx| pin!(push.writable()).poll(cx)), 1024);
     assert_eq!(
         operations_until_yield(|cx| pin!(push.wait_connected(1)).poll(cx).map(|peers| assert!(peers.is_ok()))),
-        512
+        1024
     );
-    assert_eq!(operations_until_yield(|cx| pin!(push.send("x")).poll(cx).map(Result::unwrap)), 512);
+    assert_eq!(operations_until_yield(|cx| pin!(push.send("x")).poll(cx).map(Result::unwrap)), 1024);
     let mut sink = pin!(push.sink());
     let completed = operations_until_yield(|cx| {
         assert!(sink.as_mut().poll_ready(cx).is_ready(), "the sink has room");
         sink.as_mut().start_send("x".into()).unwrap();
         sink.as_mut().poll_flush(cx).map(Result::unwrap)
     });
-    assert_eq!(completed, 512);
+    assert_eq!(completed, 1024);
 }
 
 #[test]

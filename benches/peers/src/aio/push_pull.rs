@@ -9,7 +9,7 @@ pub(super) async fn push<S: AioSock>(socket: &mut S, a: &Args) {
     let mut ring = Ring::new(a, 0, |body| S::frames(a.frames, body));
     let batch = a.scenario == Scenario::ThrBatch;
     let most = if batch { BATCH } else { BURST };
-    let mut left = a.total();
+    let (mut left, mut unflushed) = (a.total(), 0);
     while left > 0 {
         let count = left.min(most);
         if batch {
@@ -19,8 +19,12 @@ pub(super) async fn push<S: AioSock>(socket: &mut S, a: &Args) {
                 socket.send(ring.next()).await;
             }
         }
-        socket.flush().await;
         left -= count;
+        unflushed += count;
+        if unflushed >= BURST || left == 0 {
+            socket.flush().await;
+            unflushed = 0;
+        }
     }
 }
 

@@ -9,7 +9,7 @@ pub(super) fn push_and_park<S: BlkSock>(socket: &mut S, a: &Args) -> ! {
     let mut ring = Ring::new(a, 0, |body| S::frames(a.frames, body));
     let batch = a.scenario == Scenario::ThrBatch;
     let most = if batch { BATCH } else { BURST };
-    let mut left = a.total();
+    let (mut left, mut unflushed) = (a.total(), 0);
     while left > 0 {
         let count = left.min(most);
         if batch {
@@ -19,8 +19,12 @@ pub(super) fn push_and_park<S: BlkSock>(socket: &mut S, a: &Args) -> ! {
                 socket.send(ring.next());
             }
         }
-        socket.flush();
         left -= count;
+        unflushed += count;
+        if unflushed >= BURST || left == 0 {
+            socket.flush();
+            unflushed = 0;
+        }
     }
     park()
 }

@@ -1,5 +1,6 @@
-//! [`FairQueue`]: returns the messages that were received from many peers in turn, one message from each peer (RFC 28:
-//! "fair-queuing"). The cost of a call depends only on the number of pipes that have messages.
+//! [`FairQueue`]: returns the messages that were received from many peers in turn (RFC 28: "fair-queuing"): one message from
+//! each peer, or a run of them while more than eight peers have messages. The cost of a call depends only on the number of
+//! pipes that have messages.
 
 use crate::connection::{Inbound, Peer};
 use crate::cost;
@@ -17,7 +18,15 @@ use alloc::vec::Vec;
 #[derive(Debug, Default)]
 pub(crate) struct FairQueue {
     active: VecDeque<PipeId>,
+    /// Number of messages that were taken from the first pipe in its present turn.
+    taken: usize,
 }
+
+/// Maximum number of active pipes that take turns after each message.
+const ALTERNATING: usize = 8;
+
+/// Maximum number of messages of a pipe in one turn.
+const TURN: usize = 32;
 
 /// Maximum number of pipes of a rotation of which the messages or the room are added up in one call.
 pub(super) const SCANNED: usize = 64;
@@ -60,11 +69,19 @@ impl FairQueue {
         pipes.pop_incoming(id)
     }
 
-    /// Moves the first pipe to the end of the rotation.
+    /// Counts a message of the first pipe, and moves the pipe to the end of the rotation if its turn is over. The turn of one of
+    /// many pipes is a run of messages.
+    // So the replies to a peer follow each other, and a connection writes them together. With a message in each turn, a thousand
+    // peers would receive each reply in a write of its own.
     #[inline]
     fn pass_turn(&mut self) {
-        if self.active.len() > 1 {
-            self.active.rotate_left(1);
+        let active = self.active.len();
+        self.taken += 1;
+        if active <= ALTERNATING || self.taken >= TURN.min(active / 2) {
+            self.taken = 0;
+            if active > 1 {
+                self.active.rotate_left(1);
+            }
         }
     }
 
@@ -109,6 +126,7 @@ impl FairQueue {
                 return Some(id);
             }
             self.active.pop_front();
+            self.taken = 0;
             Self::leave(pipes, id);
         }
     }
@@ -142,6 +160,29 @@ impl FairQueue {
 mod tests {
     use super::*;
     use crate::socket::pipe::state::PipeState;
+    use alloc::vec;
+
+    #[test]
+    fn few_pipes_alternate_and_many_take_runs() {
+        for (peers, run) in [(2, 1), (ALTERNATING, 1), (16, 8), (100, TURN)] {
+            let mut pipes = Pipes::with_marks(1000, 1000);
+            let mut queue = FairQueue::default();
+            let ids: Vec<_> =
+                (0..peers).map(|_| pipes.insert(PipeState::dialled("tcp://a:1".parse().unwrap()))).collect();
+            for (&pipe, number) in ids.iter().zip(0..) {
+                for _ in 0..2 * TURN {
+                    let _ = queue.deliver(&mut pipes, pipe, Message::from(vec![number]));
+                }
+            }
+            let mut order = Vec::new();
+            while let Ok(message) = queue.next(&mut pipes) {
+                order.push(message.head()[0]);
+            }
+            let expected =
+                (0..2 * TURN / run).flat_map(|_| (0..peers).flat_map(|peer| core::iter::repeat_n(peer, run)));
+            assert!(order.iter().map(|&peer| usize::from(peer)).eq(expected), "{peers} peers: {order:?}");
+        }
+    }
 
     #[test]
     fn has_messages_adds_up_the_messages_of_all_pipes() {
