@@ -11,6 +11,12 @@ import sys
 # Equal sources give equal counts. Unrelated changes affect inlining and the layout of data, and so counts, by less than this.
 TOLERANCE = 0.015
 
+# Greatest ratio of two counts of the same run.
+RATIOS = {
+    ("send_many_64.in_a_batch", "send_64.one_by_one"): 0.40,
+    ("recv_many_64.in_a_batch", "recv_64.one_by_one"): 0.40,
+}
+
 ALLOWED = re.compile(r"(?P<name>\S+): \+(?P<percent>\d+(\.\d+)?)% (?P<reason>\S.*)")
 
 
@@ -65,6 +71,11 @@ def main():
         elif ratio < 1 - TOLERANCE:
             note = "better"
         print(f"{name:40} {before:12} {after:12} {ratio:8.4f}  {note}".rstrip())
+    for (one, other), limit in RATIOS.items():
+        ratio = head[one] / head[other]
+        print(f"{one} / {other}: {ratio:.2f}, at most {limit:.2f}")
+        if ratio > limit:
+            failures.append(f"{one} costs {ratio:.2f} of {other}, at most {limit:.2f} is allowed")
     if failures:
         print(*failures, sep="\n", file=sys.stderr)
         sys.exit(f"A deliberate rise needs a line 'benchmark: +N% reason' in {file}.")

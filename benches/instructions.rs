@@ -200,8 +200,92 @@ fn inproc_handles(handles: Handles) -> Handles {
     handles
 }
 
+/// A PUSH that queues messages for a peer that is not connected yet, and messages for it.
+struct Queueing {
+    push: PushSocket,
+    messages: Vec<Message>,
+    _runtime: Runtime,
+}
+
+impl Queueing {
+    fn new() -> Self {
+        let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime can be created");
+        let push = runtime.block_on(async { PushSocket::in_context(&Context::new(), Options::new()) });
+        // The runtime does not run, so the address is not dialled.
+        push.connect("tcp://127.0.0.1:1").expect("the endpoint is valid");
+        let mut queueing = Self { push, messages: vec![body(64); BATCH], _runtime: runtime };
+        queueing.send_one_by_one();
+        queueing.messages = vec![body(64); BATCH];
+        queueing
+    }
+
+    fn send_one_by_one(&mut self) {
+        for message in self.messages.drain(..) {
+            self.push.try_send(message).expect("the queue has room");
+        }
+    }
+}
+
+/// Number of messages in a batch.
+const BATCH: usize = 64;
+
+// `.ci/instructions.py` compares these two.
+#[library_benchmark]
+#[bench::one_by_one(Queueing::new())]
+fn send_64(mut queueing: Queueing) -> Queueing {
+    queueing.send_one_by_one();
+    queueing
+}
+
+#[library_benchmark]
+#[bench::in_a_batch(Queueing::new())]
+fn send_many_64(mut queueing: Queueing) -> Queueing {
+    assert_eq!(queueing.push.try_send_many(&mut queueing.messages), Ok(BATCH));
+    queueing
+}
+
+/// A PULL with queued messages.
+fn received() -> Handles {
+    let handles = Handles::new();
+    for _ in 0..2 * BATCH {
+        handles.push.try_send(handles.message.clone()).expect("the queue has room");
+    }
+    handles
+}
+
+#[library_benchmark]
+#[bench::one_by_one(received())]
+fn recv_64(handles: Handles) -> Handles {
+    for _ in 0..BATCH {
+        std::hint::black_box(handles.pull.try_recv().expect("the message has arrived"));
+    }
+    handles
+}
+
+#[library_benchmark]
+#[bench::in_a_batch((received(), Vec::with_capacity(BATCH)))]
+fn recv_many_64((handles, mut batch): (Handles, Vec<Message>)) -> (Handles, Vec<Message>) {
+    while batch.len() < BATCH {
+        let left = BATCH - batch.len();
+        assert!(handles.pull.try_recv_many(&mut batch, left).expect("the socket is open") > 0);
+    }
+    (handles, batch)
+}
+
 library_benchmark_group!(
     name = core,
-    benchmarks = [encode, decode, introduce, carry, router_to_dealers, pub_to_sub, inproc_handles]
+    benchmarks = [
+        encode,
+        decode,
+        introduce,
+        carry,
+        router_to_dealers,
+        pub_to_sub,
+        inproc_handles,
+        send_64,
+        send_many_64,
+        recv_64,
+        recv_many_64
+    ]
 );
 main!(library_benchmark_groups = core);

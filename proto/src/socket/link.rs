@@ -138,12 +138,16 @@ impl Socket {
             if !self.pipes.may_deliver(id) {
                 break Ok(());
             }
-            if let Some(items) = link.inbox() {
-                let run = self.pattern.on_run(&mut self.pipes, id, items, &mut self.effects);
-                received += run;
-                if run.messages > 0 {
-                    continue;
+            match link.inbox() {
+                Some(items) if items.is_empty() => break Ok(()),
+                Some(items) => {
+                    let run = self.pattern.on_run(&mut self.pipes, id, items, &mut self.effects);
+                    received += run;
+                    if run.messages > 0 {
+                        continue;
+                    }
                 }
+                None => {}
             }
             match link.take() {
                 None => break Ok(()),

@@ -79,8 +79,10 @@ impl FairQueue {
         self.taken += 1;
         if active <= ALTERNATING || self.taken >= TURN.min(active / 2) {
             self.taken = 0;
-            if active > 1 {
-                self.active.rotate_left(1);
+            if active > 1
+                && let Some(id) = self.active.pop_front()
+            {
+                self.active.push_back(id);
             }
         }
     }
