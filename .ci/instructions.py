@@ -12,10 +12,7 @@ import sys
 TOLERANCE = 0.015
 
 # Greatest ratio of two counts of the same run.
-RATIOS = {
-    ("send_many_64.in_a_batch", "send_64.one_by_one"): 0.40,
-    ("recv_many_64.in_a_batch", "recv_64.one_by_one"): 0.40,
-}
+RATIOS = {("send_many_64.in_a_batch", "send_64.one_by_one"): 0.40}
 
 ALLOWED = re.compile(r"(?P<name>\S+): \+(?P<percent>\d+(\.\d+)?)% (?P<reason>\S.*)")
 

@@ -244,7 +244,7 @@ fn send_many_64(mut queueing: Queueing) -> Queueing {
     queueing
 }
 
-/// A PULL with queued messages.
+/// A PULL with queued messages. Receiving over `inproc` includes moving messages from the PUSH.
 fn received() -> Handles {
     let handles = Handles::new();
     for _ in 0..2 * BATCH {
