@@ -87,7 +87,7 @@ fn assert_allocation_limits(runtime: &mut impl TestRuntime) {
         for endpoint in ["tcp://127.0.0.1:*", "ipc://*", "inproc://costs"] {
             for size in [0, 16, 64] {
                 let count = allocations(runtime, (from, to), endpoint, size);
-                // A future yields after 128 messages, and smol's `block_on` allocates for each yield.
+                // A future yields after 1024 messages, and smol's `block_on` allocates for each yield.
                 assert!(
                     count <= messages / 64,
                     "{count} allocations for {messages} messages of {size} bytes, {from} to {to}, {endpoint}"
