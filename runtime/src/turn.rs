@@ -46,11 +46,8 @@ impl<S: AsRef<Shared>> TurnKey<S> {
         limit: usize,
         work: impl FnOnce(&mut State, usize) -> Poll<Result<usize, E>>,
     ) -> Poll<Result<usize, E>> {
-        let share = |state: &mut State, is_alone| {
-            if is_alone { limit } else { state.lines.share(LineId::Receivers, &mut state.socket, limit) }
-        };
         self.receive_as(cx, Completed::of, |state, is_alone| {
-            let most = share(state, is_alone);
+            let most = if is_alone { limit } else { state.lines.share(LineId::Receivers, &mut state.socket, limit) };
             work(state, most)
         })
     }
