@@ -28,7 +28,7 @@ pub enum Budget {
 }
 
 /// Number of operations that the handles of a socket complete until one of them yields. A multiple of [`PER_UNIT`].
-// As many as on tokio, where the budget of a task is 128 units, and as many small messages as a connection writes at once.
+// As many as on tokio, where the budget of a task is 128 units. With fewer, a connection would write small messages in small pieces.
 const PER_SOCKET: u32 = 128 * PER_UNIT;
 
 /// Number of operations that together use one unit of the budget of a task. The budget is checked before the first of them.
