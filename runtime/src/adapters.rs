@@ -24,7 +24,13 @@ impl Future for Recv<'_> {
 
     #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.0.receive(cx, |state| arrived(state.socket.recv()))
+        // Not as the result of `receive`, which would be moved at each of its returns.
+        let mut received = Err(RecvError::Empty);
+        let polled = self.0.receive(cx, |state| {
+            received = state.socket.recv();
+            if matches!(received, Err(RecvError::Empty)) { Poll::Pending } else { Poll::Ready(()) }
+        });
+        polled.map(|()| received)
     }
 }
 

@@ -158,6 +158,8 @@ impl Shared {
         let mut wakes = Wakes::default();
         let polled = self.locked(&mut wakes, |state, wakes| work(state, cx, wakes));
         wakes.run();
+        // Nothing is left that must be dropped, which the compiler does not know.
+        core::mem::forget(wakes);
         if has_budget && let Poll::Ready(result) = &polled {
             let (completed, units) = count(result).after(before);
             self.completed.store(completed, Ordering::Relaxed);

@@ -14,10 +14,9 @@ use crate::state::{Shared, State};
 use crate::sync::{Mutex, MutexGuard};
 use crate::wakes::{DeferredCall, Wakes};
 use core::cell::Cell;
-use sansmq_proto::connection::{Inbound, Link, Outbound, Peer};
+use sansmq_proto::connection::{Inbound, Inbox, Link, Outbound, Peer};
 use sansmq_proto::socket::{AcceptError, Demand, Reader, TrafficCount};
 use sansmq_proto::{ConnectionError, Endpoint, Instant, ListenerId, Message, NetworkError, PipeId};
-use std::collections::VecDeque;
 use std::sync::{Arc, OnceLock, PoisonError, Weak};
 
 /// `inproc` connection between a pipe of one socket and a pipe of another. In each array, index 0 is the socket that
@@ -47,7 +46,7 @@ impl Wire {
 /// socket.
 #[derive(Default)]
 struct Lane {
-    queue: VecDeque<Inbound>,
+    queue: Inbox,
     /// Number of messages that the lane may hold: at most [`BATCH`], and no more than the receiving socket had room for
     /// at its latest exchange, so that the messages in the lane do not exceed the receive high-water mark. Zero before
     /// the first exchange.
@@ -75,28 +74,7 @@ impl Lane {
 
     #[inline]
     fn has_room(&self) -> bool {
-        // With ample room, the sizes need not be added: the lane holds only a few messages.
-        self.queue.len() < self.max_messages && (self.max_bytes >= AMPLE || self.has_byte_room())
-    }
-
-    /// Returns the memory in bytes that the lane holds.
-    fn held_bytes(&self) -> u64 {
-        let unused = self.queue.capacity() - self.queue.len();
-        self.message_bytes() + (unused * size_of::<Inbound>()) as u64
-    }
-
-    /// Returns true if the messages in the lane hold fewer bytes than the receiving socket has room for.
-    #[inline(never)]
-    fn has_byte_room(&self) -> bool {
-        self.message_bytes() < self.max_bytes
-    }
-
-    fn message_bytes(&self) -> u64 {
-        let sizes = self.queue.iter().map(|item| match item {
-            Inbound::Message(message) => message.held_bytes() as u64,
-            Inbound::Subscription(_) => 0,
-        });
-        sizes.sum()
+        self.queue.len() < self.max_messages && self.queue.message_bytes() < self.max_bytes
     }
 }
 
@@ -105,9 +83,6 @@ impl Lane {
 // With larger batches, both sockets stay locked longer, and their threads wait for each other. In measurements with two threads,
 // 32 was the fastest; the channels of tokio use blocks of the same size.
 const BATCH: usize = if cfg!(sansmq_loom) { 2 } else { 32 };
-
-/// Number of bytes of room from which the sizes of the messages in a lane are not added.
-const AMPLE: u64 = 2 << 20;
 
 /// One of the two ends of an `inproc` connection, stored by the socket at this end.
 pub(crate) struct End {
@@ -129,7 +104,7 @@ impl End {
     /// Returns the memory in bytes of the messages that this socket has sent and the other has not taken yet, and the unused
     /// memory of their queue.
     pub(crate) fn held_bytes(&self) -> u64 {
-        self.wire.lock()[self.side].held_bytes()
+        self.wire.lock()[self.side].queue.held_bytes()
     }
 
     fn lock(&self) -> Locked<'_> {
@@ -231,16 +206,16 @@ impl Link for Locked<'_> {
                 Inbound::Subscription(change)
             }
         };
-        self.ours().queue.push_back(item);
+        self.ours().queue.push(item);
     }
 
     #[inline]
     fn take(&mut self) -> Option<Inbound> {
-        self.theirs().queue.pop_front()
+        self.theirs().queue.pop()
     }
 
     #[inline]
-    fn inbox(&mut self) -> Option<&mut VecDeque<Inbound>> {
+    fn inbox(&mut self) -> Option<&mut Inbox> {
         Some(&mut self.theirs().queue)
     }
 
@@ -258,7 +233,8 @@ impl Link for Locked<'_> {
     }
 
     fn reclaim(&mut self) -> Vec<Message> {
-        let messages = self.ours().queue.drain(..).filter_map(|item| match item {
+        let queue = &mut self.ours().queue;
+        let messages = core::iter::from_fn(|| queue.pop()).filter_map(|item| match item {
             Inbound::Message(message) => Some(message),
             Inbound::Subscription(_) => None,
         });

@@ -187,6 +187,8 @@ impl Shared {
         let mut wakes = Wakes::default();
         let result = self.locked(&mut wakes, |state, _| work(state));
         wakes.run();
+        // Nothing is left that must be dropped, which the compiler does not know.
+        core::mem::forget(wakes);
         result
     }
 

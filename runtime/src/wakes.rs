@@ -75,7 +75,7 @@ impl Wakes {
     }
 
     /// Wakes all wakers and makes all [calls](DeferredCall) that were added to this `Wakes`. Such a call can add
-    /// further wakers and calls, which are then woken and made too.
+    /// further wakers and calls, which are then woken and made too. Afterwards, the `Wakes` is empty.
     // By reference: a move of the fields would wait until they are stored.
     #[inline]
     pub(crate) fn run(&mut self) {
@@ -94,7 +94,10 @@ impl Wakes {
                 waker.wake();
             }
             match self.call.take().or_else(|| self.more.as_mut()?.calls.pop_front()) {
-                None => return,
+                None => {
+                    self.more = None;
+                    return;
+                }
                 Some(DeferredCall::Exchange(socket, pipe)) => {
                     socket.locked(self, |state, wakes| state.visit(pipe, &socket, wakes));
                 }

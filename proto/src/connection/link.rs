@@ -3,12 +3,12 @@
 
 use crate::address::Endpoint;
 use crate::connection::heartbeat::RoundTrip;
+use crate::connection::inbox::Inbox;
 use crate::connection::written::Written;
 use crate::cost;
 use crate::message::{Frame, Message};
 use crate::socket_type::SocketType;
 use crate::wire::{Metadata, Version};
-use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use bytes::Bytes;
@@ -190,7 +190,7 @@ pub trait Link {
     fn take(&mut self) -> Option<Inbound>;
     /// Returns the queue of the received items that were not taken yet, from which the socket may remove the first items instead
     /// of calling [`take`](Self::take) for each. The default implementation returns `None`, for links without such a queue.
-    fn inbox(&mut self) -> Option<&mut VecDeque<Inbound>> {
+    fn inbox(&mut self) -> Option<&mut Inbox> {
         None
     }
     /// Records that the socket has not queued `messages` of the messages that it took, and that these and the others that it
@@ -240,7 +240,7 @@ impl<L: Link> Link for &mut L {
     fn take(&mut self) -> Option<Inbound> {
         (**self).take()
     }
-    fn inbox(&mut self) -> Option<&mut VecDeque<Inbound>> {
+    fn inbox(&mut self) -> Option<&mut Inbox> {
         (**self).inbox()
     }
     fn discarded(&mut self, messages: u64, bytes: u64) {

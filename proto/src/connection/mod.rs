@@ -10,6 +10,7 @@ mod error;
 mod greeting;
 mod handshake;
 mod heartbeat;
+mod inbox;
 mod ledger;
 mod legacy;
 mod link;
@@ -30,6 +31,7 @@ pub use close_reason::{CloseReason, LikelyReason};
 pub use config::{ConnectionConfig, HeartbeatConfig};
 pub use error::{ConnectionError, Fault, Timeout};
 pub use heartbeat::RoundTrip;
+pub use inbox::Inbox;
 pub use ledger::MemoryBudget;
 pub(crate) use ledger::{FLOOR, Ledger, Share};
 pub use link::{Credentials, Inbound, Link, Outbound, Peer, Subscription};
@@ -52,7 +54,6 @@ use crate::security::{AuthReply, AuthStatus, HandshakeEntropy};
 use crate::time::{Instant, earliest};
 use crate::wire::{COMMAND, Command, DecodeError, Greeting, Version};
 use alloc::boxed::Box;
-use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use bytes::Bytes;
@@ -109,7 +110,7 @@ pub struct Connection {
     /// ZMTP version that both sides use; our own version until the peer's greeting is received.
     version: Version,
     decoder: Decoder,
-    inbox: VecDeque<Inbound>,
+    inbox: Inbox,
     /// Number of bytes received since `inbox`, the queue of received items, was last empty. This is an upper bound for
     /// the bytes that still wait there. [`wants_input`](Self::wants_input) adds the memory of the queue entries and of the
     /// vectors of their frames, and compares the sum with [`READ_AHEAD`].
@@ -186,7 +187,7 @@ impl Connection {
             phase,
             version: Version::V3_1,
             decoder: Decoder::new(),
-            inbox: VecDeque::new(),
+            inbox: Inbox::new(),
             read_ahead: 0,
             unqueued_work: 0,
             outbox,
@@ -275,11 +276,7 @@ impl Connection {
             Phase::Traffic(_) => self.properties,
             Phase::Proxy(_) | Phase::Greeting { .. } | Phase::Legacy { .. } | Phase::Raw(_) | Phase::Closed => 0,
         };
-        let items = self.inbox.iter().map(|item| match item {
-            Inbound::Message(message) => message.allocated(),
-            Inbound::Subscription(change) => change.subject().len(),
-        });
-        let inbox = self.inbox.capacity() * size_of::<Inbound>() + items.sum::<usize>();
+        let inbox = usize::try_from(self.inbox.held_bytes()).unwrap_or(usize::MAX);
         let input = self.decoder.held_bytes() + inbox + self.stored_input.capacity();
         let held = of_phase + input + self.outbox.held_bytes();
         self.outbox.written_messages().set_held(held);
@@ -368,15 +365,17 @@ impl Connection {
         if self.decoder.is_1_0 {
             return;
         }
-        if self.config.socket_type.accepts_subscriptions() {
-            while let Some(message) = self.decoder.whole_message(input, block, &self.config) {
-                self.handle_message(message);
-            }
-        } else {
-            while let Some(message) = self.decoder.whole_message(input, block, &self.config) {
+        let Self { decoder, inbox, config, .. } = self;
+        if !config.socket_type.accepts_subscriptions() {
+            return decoder.whole_messages(input, block, config, |message| {
                 cost::frames(message.len());
-                self.inbox.push_back(Inbound::Message(message));
-            }
+                inbox.messages.push_back(message);
+            });
+        }
+        let mut messages = Vec::new();
+        decoder.whole_messages(input, block, config, |message| messages.push(message));
+        for message in messages {
+            self.handle_message(message);
         }
     }
 
@@ -414,17 +413,21 @@ impl Connection {
     fn handle_message(&mut self, message: Message) {
         cost::frames(message.len());
         if !self.config.socket_type.accepts_subscriptions() {
-            self.inbox.push_back(Inbound::Message(message));
+            self.inbox.messages.push_back(message);
             return;
         }
         let (changes, rest) = Subscription::split(message, self.config.only_first_subscribe);
         self.count_unqueued(changes.len() as u64, 0);
-        self.inbox.extend(changes.into_iter().map(Inbound::Subscription));
-        self.inbox.extend(rest.map(Inbound::Message));
+        for change in changes {
+            self.inbox.push_change(change);
+        }
+        if let Some(message) = rest {
+            self.inbox.messages.push_back(message);
+        }
     }
 
     fn push_subscription(&mut self, change: Subscription) {
-        self.inbox.push_back(Inbound::Subscription(change));
+        self.inbox.push_change(change);
     }
 
     /// Handles the timers that have expired. Does nothing if no timer has expired.
@@ -573,9 +576,7 @@ impl Connection {
     /// [`SessionBuffers`](crate::SessionBuffers).
     pub fn shrink(&mut self) {
         const IDLE: usize = 64;
-        if self.inbox.capacity() > IDLE.max(4 * self.inbox.len()) {
-            self.inbox.shrink_to(IDLE);
-        }
+        self.inbox.shrink(IDLE);
         self.decoder.blocks = ReadBuffers::new();
         self.outbox.shrink();
     }
@@ -649,11 +650,11 @@ impl Link for Connection {
 
     #[inline]
     fn take(&mut self) -> Option<Inbound> {
-        self.inbox.pop_front()
+        self.inbox.pop()
     }
 
     #[inline]
-    fn inbox(&mut self) -> Option<&mut VecDeque<Inbound>> {
+    fn inbox(&mut self) -> Option<&mut Inbox> {
         Some(&mut self.inbox)
     }
 

@@ -261,7 +261,8 @@ impl Outbox {
     /// Encodes messages from the front of `messages`, until the current batch of output is full, and returns the number
     /// of encoded messages. Returns 0 if messages cannot be encoded now, for example because the batch is partly
     /// written or earlier messages are queued.
-    #[inline]
+    // Not inlined, so that the loop has the registers for itself.
+    #[inline(never)]
     pub(super) fn copy<'a>(&mut self, messages: impl Iterator<Item = &'a Message>) -> usize {
         if !self.is_gathering() {
             return 0;
@@ -516,6 +517,12 @@ impl Outbox {
         cost::requested(message.len());
         if let Some(wire) = message.wire() {
             self.arena.extend_from_slice(wire);
+            return;
+        }
+        // Not a special case of the protocol, but the most frequent message, in a third fewer instructions.
+        if let Some((len, frame)) = message.as_inline() {
+            FrameHead { command: false, more: false, size: len as u64 }.encode(&mut self.arena);
+            frame.append_to(&mut self.arena);
             return;
         }
         for (head, frame) in with_heads(message.frames()) {

@@ -4,7 +4,7 @@
 use super::decoder::SHARE_FROM;
 use super::outbox::Body;
 use super::read_buffers::ReadBuffers;
-use super::{Connection, Inbound, Outbound};
+use super::{Connection, Inbox, Outbound};
 use crate::connection::error::ConnectionError;
 use crate::time::Instant;
 use alloc::collections::VecDeque;
@@ -17,7 +17,7 @@ use core::mem::{swap, take};
 // Shared by many connections, the buffers stay in the processor's caches and need no new allocation for each use.
 #[derive(Debug, Default)]
 pub(crate) struct OutputBuffers {
-    inbox: VecDeque<Inbound>,
+    inbox: Inbox,
     queue: VecDeque<Outbound>,
     arena: Vec<u8>,
     bodies: VecDeque<Body>,
@@ -63,7 +63,7 @@ impl Connection {
             keep_larger(&mut self.outbox.ends, &mut spare.ends, Vec::capacity);
         }
         if self.inbox.is_empty() {
-            keep_larger(&mut self.inbox, &mut spare.inbox, |inbox| inbox.capacity() * size_of::<Inbound>());
+            keep_larger(&mut self.inbox, &mut spare.inbox, Inbox::buffer_bytes);
         } else {
             self.shrink();
         }
@@ -88,7 +88,7 @@ impl Connection {
             return self.consume_input(&room[..count], None, now);
         }
         let block = take(room).freeze();
-        let before = self.inbox.len();
+        let before = self.inbox.messages.len();
         self.decoder.shared = 0;
         let result = self.consume_input(&block[..count], Some(&block), now);
         if self.decoder.shared > 0 && self.decoder.shared < least {
@@ -111,11 +111,8 @@ impl Connection {
     /// messages of `inbox`, and those of the partly received message.
     #[cold]
     fn copy_out_of(&mut self, block: &Bytes, before: usize) {
-        for item in self.inbox.range_mut(before..) {
-            if let Inbound::Message(message) = item {
-                message.copy_out_of(block);
-            }
-        }
+        let new = self.inbox.messages.len() - before;
+        self.inbox.messages.change_last(new, |message| message.copy_out_of(block));
         self.decoder.copy_out_of(block);
     }
 }

@@ -1,6 +1,6 @@
 //! Connections of STREAM sockets (`ZMQ_STREAM`): raw bytes without greeting, handshake, heartbeats and frames.
 
-use super::{Connection, Inbound, Outbox, Peer, Phase};
+use super::{Connection, Outbox, Peer, Phase};
 use crate::connection::config::ConnectionConfig;
 use crate::cost;
 use crate::message::{Frame, Message};
@@ -33,7 +33,7 @@ impl Connection {
         // An empty message would be mistaken for the notice that a peer has connected or disconnected.
         if !input.is_empty() {
             cost::frames(1);
-            self.inbox.push_back(Inbound::Message(Message::from(input)));
+            self.inbox.push(Message::from(input).into());
         }
     }
 }

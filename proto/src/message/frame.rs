@@ -150,18 +150,25 @@ impl Frame {
         Self(Repr::Inline(inline))
     }
 
+    /// Creates a frame with a copy of the first `len` bytes of `input`, if `len` is at most [`INLINE`], and `input` has at least
+    /// [`INLINE`] bytes.
+    #[inline]
+    pub(crate) fn small_prefix(input: &[u8], len: usize) -> Option<Self> {
+        // Copying a constant number of bytes takes a few instructions, copying `len` bytes a call of `memcpy`. Bytes behind
+        // `len` are never read.
+        match input.first_chunk() {
+            Some(&bytes) if len <= INLINE => Some(Self(Repr::Inline(Inline { bytes, len: LENGTHS[len] }))),
+            _ => None,
+        }
+    }
+
     /// Creates a frame with a copy of the first `len` bytes of `input`.
     ///
     /// # Panics
     /// If `input` is shorter than `len`.
     #[inline]
     pub(crate) fn copy_prefix(input: &[u8], len: usize) -> Self {
-        // Copying a constant number of bytes takes a few instructions, copying `len` bytes a call of `memcpy`. Bytes behind
-        // `len` are never read.
-        match input.first_chunk() {
-            Some(&bytes) if len <= INLINE => Self(Repr::Inline(Inline { bytes, len: LENGTHS[len] })),
-            _ => Self::copy_from_slice(&input[..len]),
-        }
+        Self::small_prefix(input, len).unwrap_or_else(|| Self::copy_from_slice(&input[..len]))
     }
 
     /// Creates a frame from a constant, without an allocation.
@@ -246,6 +253,15 @@ impl Frame {
                 out.truncate(end);
             }
             Repr::Shared(bytes, _) => out.extend_from_slice(bytes),
+        }
+    }
+
+    /// Returns the number of bytes of the frame if they are stored inside the value.
+    #[inline]
+    pub(super) const fn inline_len(&self) -> Option<usize> {
+        match &self.0 {
+            Repr::Inline(inline) => Some(inline.len as usize),
+            Repr::Shared(..) => None,
         }
     }
 

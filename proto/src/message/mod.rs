@@ -3,10 +3,12 @@
 mod convert;
 mod envelope;
 mod frame;
+mod queue;
 
 pub use convert::FrameCountError;
 pub use envelope::Envelope;
 pub use frame::Frame;
+pub(crate) use queue::MessageQueue;
 
 use frame::Repr;
 
@@ -175,6 +177,18 @@ impl Message {
             Frames::One(frame) => core::slice::from_ref(frame),
             Frames::Many(frames, _) => frames,
             Frames::Shared(shared) => &shared.frames,
+        }
+    }
+
+    /// Returns the length and the frame of a message that has one frame, stored inside the value.
+    #[inline]
+    pub(crate) const fn as_inline(&self) -> Option<(usize, &Frame)> {
+        match &self.0 {
+            Frames::One(frame) => match frame.inline_len() {
+                Some(len) => Some((len, frame)),
+                None => None,
+            },
+            Frames::Many(..) | Frames::Shared(_) => None,
         }
     }
 

@@ -231,8 +231,8 @@ fn shrink_frees_memory_after_burst() {
     }
     drain(&mut connection);
     while connection.take().is_some() {}
-    assert!(connection.inbox.capacity() > 30_000);
+    assert!(connection.inbox.messages.capacity() > 30_000);
     connection.shrink();
-    assert!(connection.inbox.capacity() < 100, "capacity of {}", connection.inbox.capacity());
+    assert!(connection.inbox.messages.capacity() < 100, "capacity of {}", connection.inbox.messages.capacity());
     assert!(connection.outbox.queue_capacity() < 100, "capacity of {}", connection.outbox.queue_capacity());
 }

@@ -2,7 +2,7 @@
 //! [`Addressed`] implements [`Pattern`] for both, and [`AddressedPeers`] stores the peers of such a socket.
 
 use super::Pattern;
-use crate::connection::{ConnectionError, Inbound, Peer};
+use crate::connection::{ConnectionError, Inbox, Peer};
 use crate::entropy::Entropy;
 use crate::message::{Frame, Message};
 use crate::socket::effects::Effects;
@@ -13,7 +13,6 @@ use crate::socket::pipe::Pipes;
 use crate::socket::routing::fair_queue::FairQueue;
 use crate::socket::routing::routing_table::RoutingTable;
 use crate::socket::stats::TrafficCount;
-use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt::Debug;
@@ -147,13 +146,7 @@ impl<R: Addressing> Pattern for Addressed<R> {
         Ok(())
     }
 
-    fn on_run(
-        &mut self,
-        pipes: &mut Pipes,
-        pipe: PipeId,
-        items: &mut VecDeque<Inbound>,
-        effects: &mut Effects,
-    ) -> TrafficCount {
+    fn on_run(&mut self, pipes: &mut Pipes, pipe: PipeId, items: &mut Inbox, effects: &mut Effects) -> TrafficCount {
         let (received, readable) = deliver_addressed_run(&mut self.0.peers().arrived, pipes, pipe, items);
         *effects |= readable;
         received
@@ -223,17 +216,17 @@ pub(super) fn deliver_addressed(
     arrived.deliver(pipes, pipe, message)
 }
 
-/// Does the same as [`deliver_addressed`] for messages from the start of `items`, as [`FairQueue::deliver_run`] does.
+/// Does the same as [`deliver_addressed`] for messages from the start of `items`, as [`FairQueue::deliver_prepared`] does.
 #[inline]
 pub(super) fn deliver_addressed_run(
     arrived: &mut FairQueue,
     pipes: &mut Pipes,
     pipe: PipeId,
-    items: &mut VecDeque<Inbound>,
+    items: &mut Inbox,
 ) -> (TrafficCount, Effects) {
     let id = pipes.get(pipe).map_or(Frame::EMPTY, |entry| entry.routing_id.clone());
     let mut spare = core::mem::take(&mut pipes.frames);
-    let delivered = arrived.deliver_run(pipes, pipe, items, |message| {
+    let delivered = arrived.deliver_prepared(pipes, pipe, items, |message| {
         message.push_head(id.clone(), &mut spare);
         true
     });

@@ -1,7 +1,7 @@
 //! [`Halves`]: behaviour of the socket types in which sending and receiving are independent, such as DEALER.
 
 use super::{Pattern, probe};
-use crate::connection::{ConnectionError, Inbound, Peer};
+use crate::connection::{ConnectionError, Inbox, Peer};
 use crate::entropy::Entropy;
 use crate::message::{Frame, Message};
 use crate::socket::effects::Effects;
@@ -14,7 +14,6 @@ use crate::socket::routing::fair_queue::FairQueue;
 use crate::socket::routing::load_balancer::LoadBalancer;
 use crate::socket::stats::TrafficCount;
 use crate::socket_type::SocketType;
-use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -81,15 +80,9 @@ impl Pattern for Halves {
         Ok(())
     }
 
-    fn on_run(
-        &mut self,
-        pipes: &mut Pipes,
-        pipe: PipeId,
-        items: &mut VecDeque<Inbound>,
-        effects: &mut Effects,
-    ) -> TrafficCount {
+    fn on_run(&mut self, pipes: &mut Pipes, pipe: PipeId, items: &mut Inbox, effects: &mut Effects) -> TrafficCount {
         let Some(arrived) = &mut self.incoming else { return TrafficCount::default() };
-        let (received, readable) = arrived.deliver_run(pipes, pipe, items, |_| true);
+        let (received, readable) = arrived.deliver_run(pipes, pipe, items);
         *effects |= readable;
         received
     }

@@ -20,7 +20,7 @@ mod subscribe;
 #[cfg(test)]
 mod tests;
 
-use crate::connection::{ConnectionError, Inbound, Peer, Subscription};
+use crate::connection::{ConnectionError, Inbox, Peer, Subscription};
 use crate::entropy::Entropy;
 use crate::kind::Kind;
 use crate::message::{Frame, Message};
@@ -33,7 +33,6 @@ use crate::socket::stats::TrafficCount;
 use crate::socket_type::SocketType;
 use addressed::Addressed;
 use alloc::boxed::Box;
-use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use bytes::Bytes;
@@ -134,13 +133,7 @@ pub(super) trait Pattern: Send {
     /// Processes messages from the start of `items`, which were received from the peer of `pipe`, as
     /// [`on_message`](Self::on_message) does for each, while the pipe has room, and removes them. Returns their traffic. The
     /// caller must pass the other items to the other methods. The default implementation processes none.
-    fn on_run(
-        &mut self,
-        _: &mut Pipes,
-        _pipe: PipeId,
-        _items: &mut VecDeque<Inbound>,
-        _: &mut Effects,
-    ) -> TrafficCount {
+    fn on_run(&mut self, _: &mut Pipes, _pipe: PipeId, _items: &mut Inbox, _: &mut Effects) -> TrafficCount {
         TrafficCount::default()
     }
 

@@ -2,7 +2,7 @@
 //! an error; libzmq instead ignores a second peer.
 
 use super::Pattern;
-use crate::connection::{ConnectionError, Inbound, Peer};
+use crate::connection::{ConnectionError, Inbox, Peer};
 use crate::entropy::Entropy;
 use crate::message::{Frame, Message};
 use crate::socket::effects::Effects;
@@ -11,7 +11,6 @@ use crate::socket::id::PipeId;
 use crate::socket::pipe::Pipes;
 use crate::socket::routing::fair_queue::FairQueue;
 use crate::socket::stats::TrafficCount;
-use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -65,14 +64,8 @@ impl Pattern for Pair {
         Ok(())
     }
 
-    fn on_run(
-        &mut self,
-        pipes: &mut Pipes,
-        pipe: PipeId,
-        items: &mut VecDeque<Inbound>,
-        effects: &mut Effects,
-    ) -> TrafficCount {
-        let (received, readable) = self.arrived.deliver_run(pipes, pipe, items, |_| true);
+    fn on_run(&mut self, pipes: &mut Pipes, pipe: PipeId, items: &mut Inbox, effects: &mut Effects) -> TrafficCount {
+        let (received, readable) = self.arrived.deliver_run(pipes, pipe, items);
         *effects |= readable;
         received
     }

@@ -5,7 +5,7 @@
 //! change is sent to all connected peers, even if the send high-water mark is reached. So no change can be lost.
 
 use super::Pattern;
-use crate::connection::{ConnectionError, Inbound, Peer, Subscription};
+use crate::connection::{ConnectionError, Inbox, Peer, Subscription};
 use crate::cost;
 use crate::entropy::Entropy;
 use crate::message::Message;
@@ -19,7 +19,7 @@ use crate::socket::routing::fair_queue::FairQueue;
 use crate::socket::routing::interests::Interests;
 use crate::socket::stats::TrafficCount;
 use crate::socket_type::SocketType;
-use alloc::collections::{BTreeSet, VecDeque};
+use alloc::collections::BTreeSet;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -147,16 +147,10 @@ impl Pattern for Subscribe {
         Ok(())
     }
 
-    fn on_run(
-        &mut self,
-        pipes: &mut Pipes,
-        pipe: PipeId,
-        items: &mut VecDeque<Inbound>,
-        effects: &mut Effects,
-    ) -> TrafficCount {
+    fn on_run(&mut self, pipes: &mut Pipes, pipe: PipeId, items: &mut Inbox, effects: &mut Effects) -> TrafficCount {
         let Self { arrived, interests, options, socket_type, .. } = self;
         let (received, readable) =
-            arrived.deliver_run(pipes, pipe, items, |message| accepts(*socket_type, interests, options, message));
+            arrived.deliver_prepared(pipes, pipe, items, |message| accepts(*socket_type, interests, options, message));
         *effects |= readable;
         received
     }

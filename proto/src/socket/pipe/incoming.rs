@@ -2,7 +2,7 @@
 //! mark.
 
 use super::{Pipe, Pipes};
-use crate::connection::{Inbound, Peer};
+use crate::connection::{Inbox, Peer};
 use crate::cost;
 use crate::message::Message;
 use crate::socket::effects::Effects;
@@ -11,7 +11,6 @@ use crate::socket::id::PipeId;
 use crate::socket::pipe::queue::Queue;
 use crate::socket::pipe::reader::Demand;
 use crate::socket::stats::TrafficCount;
-use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -97,23 +96,37 @@ impl Pipes {
     /// Queues a message that was received from the peer of the pipe `id`, for the application to receive. The message
     /// is queued even if the incoming queue is full. With `ZMQ_CONFLATE`, the message replaces the queued messages.
     #[inline]
-    pub(crate) fn deliver(&mut self, id: PipeId, message: Message) -> Effects {
+    pub(crate) fn deliver(&mut self, id: PipeId, mut message: Message) -> Effects {
         if self.conflate {
             self.replace_incoming(id);
         }
         let Some((pipe, buffers)) = self.get_with_buffers(id) else { return Effects::NONE };
-        pipe.incoming.push_back(message, buffers);
+        pipe.incoming.push_back(&mut message, buffers);
         Effects::READABLE
     }
 
     /// Queues messages from the start of `items`, which were received from the peer of the pipe `id`, up to the first item that is
-    /// not a message, or until the incoming queue is full. `prepare` may change a message before it is queued; if it returns
-    /// false, the message is discarded. Returns the traffic before `prepare`. With `ZMQ_CONFLATE`, queues nothing.
+    /// not a message, or until the incoming queue is full. Returns the queued messages. With `ZMQ_CONFLATE`, queues nothing.
     #[inline]
-    pub(crate) fn deliver_run(
+    pub(crate) fn deliver_run(&mut self, id: PipeId, items: &mut Inbox) -> TrafficCount {
+        let (hwm, conflate) = (self.recv_hwm, self.conflate);
+        match self.get_with_buffers(id) {
+            Some((pipe, buffers)) if !conflate => {
+                let received = pipe.incoming.push_run(items, hwm, buffers);
+                cost::frames(usize::try_from(received.messages).unwrap_or(usize::MAX));
+                received
+            }
+            _ => TrafficCount::default(),
+        }
+    }
+
+    /// Does the same as [`deliver_run`](Self::deliver_run), after `prepare` has changed each message. If `prepare` returns false, the
+    /// message is discarded. Returns the received messages before `prepare`.
+    #[inline]
+    pub(crate) fn deliver_prepared(
         &mut self,
         id: PipeId,
-        items: &mut VecDeque<Inbound>,
+        items: &mut Inbox,
         mut prepare: impl FnMut(&mut Message) -> bool,
     ) -> TrafficCount {
         let mut received = TrafficCount::default();
@@ -122,14 +135,15 @@ impl Pipes {
             return received;
         }
         let Some((pipe, buffers)) = self.get_with_buffers(id) else { return received };
-        while !pipe.incoming.is_full(hwm)
-            && matches!(items.front(), Some(Inbound::Message(_)))
-            && let Some(Inbound::Message(mut message)) = items.pop_front()
+        let run = items.run() as u64;
+        while received.messages < run
+            && !pipe.incoming.is_full(hwm)
+            && let Some(mut message) = items.pop_message()
         {
             cost::frames(message.len());
             received += TrafficCount::of(&message);
             if prepare(&mut message) {
-                pipe.incoming.push_back(message, buffers);
+                pipe.incoming.push_back(&mut message, buffers);
             } else {
                 discarded += 1;
             }
@@ -177,15 +191,24 @@ impl Pipes {
     /// queued.
     #[inline]
     pub(crate) fn pop_incoming(&mut self, id: PipeId) -> Result<Message, RecvError> {
-        let Some(pipe) = self.get_mut(id) else { return Err(RecvError::Empty) };
-        if pipe.incoming.len() > 1 && !pipe.stalled && pipe.senders.has_single_sender() {
-            return pipe.incoming.pop_front().ok_or(RecvError::Empty);
+        match self.pop_fast(id) {
+            Some(message) => Ok(message),
+            None => self.pop_slow(id).ok_or(RecvError::Empty),
         }
-        self.pop_slow(id).ok_or(RecvError::Empty)
     }
 
-    /// Slow path of [`pop_incoming`](Self::pop_incoming), for a queue that was full, has a single message, or has
-    /// messages of several senders. Removes the first incoming message and updates the senders. Requests
+    /// Removes and returns the first incoming message of the pipe `id`, if that has no consequences: the pipe has several messages
+    /// of one sender, and is above its low-water mark or was not full.
+    #[inline]
+    pub(crate) fn pop_fast(&mut self, id: PipeId) -> Option<Message> {
+        let hwm = self.recv_hwm;
+        let pipe = self.get_mut(id)?;
+        let least = if pipe.stalled { 1 + hwm.low_messages() } else { 1 };
+        if pipe.incoming.len() > least && pipe.senders.has_single_sender() { pipe.incoming.pop_front() } else { None }
+    }
+
+    /// Slow path of [`pop_incoming`](Self::pop_incoming), for a queue that was full and is about to have room, has a single
+    /// message, or has messages of several senders. Removes the first incoming message and updates the senders. Requests
     /// [`Action::Service`](crate::Action::Service) if the connection may now deliver more messages.
     #[inline(never)]
     fn pop_slow(&mut self, id: PipeId) -> Option<Message> {
@@ -201,7 +224,7 @@ impl Pipes {
     /// Removes the first incoming messages of the pipe `id`, at most `limit`, and appends them to `into`. Returns their number.
     pub(crate) fn pop_run(&mut self, id: PipeId, limit: usize, into: &mut Vec<Message>) -> usize {
         let Some((pipe, buffers)) = self.get_with_buffers(id) else { return 0 };
-        let count = pipe.incoming.pop_run(limit, into);
+        let count = pipe.incoming.messages.pop_run(limit, into);
         cost::requested(count);
         pipe.incoming.release_buffer(buffers);
         pipe.senders.remove_first(count);

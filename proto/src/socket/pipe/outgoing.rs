@@ -51,14 +51,14 @@ impl Pipes {
 
     /// Queues a message for the peer of the pipe `id`. The caller must check [`has_room`](Self::has_room) first.
     #[inline]
-    pub(crate) fn push(&mut self, id: PipeId, message: Message) {
+    pub(crate) fn push(&mut self, id: PipeId, mut message: Message) {
         let (hwm, conflate) = (self.send_hwm, self.conflate);
         let Some((pipe, buffers)) = self.get_with_buffers(id) else { return };
         if conflate {
             pipe.outgoing.clear();
             pipe.opening = 0;
         }
-        pipe.outgoing.push_back(message, buffers);
+        pipe.outgoing.push_back(&mut message, buffers);
         pipe.close_if_full(hwm);
         if pipe.needs_service() {
             self.request_service(id);
@@ -74,7 +74,7 @@ impl Pipes {
         if conflate || !pipe.has_room(hwm, immediate) {
             return false;
         }
-        pipe.outgoing.push_back(message.take(), buffers);
+        pipe.outgoing.push_back(message, buffers);
         pipe.close_if_full(hwm);
         if pipe.needs_service() {
             self.request_service(id);
@@ -92,7 +92,7 @@ impl Pipes {
         let Some((pipe, buffers)) = self.get_with_buffers(id) else { return 0 };
         let mut count = 0;
         while count < messages.len() && !pipe.outgoing.is_full(hwm) {
-            pipe.outgoing.push_back(messages[count].take(), buffers);
+            pipe.outgoing.push_back(&mut messages[count], buffers);
             count += 1;
         }
         cost::requested(count);
@@ -106,7 +106,7 @@ impl Pipes {
     /// Queues `message` for the peer of the pipe `id`, which has no room. First drops the oldest messages in the
     /// outgoing queue of this pipe: at least one, and more until the queue is not full. Returns the number of dropped
     /// messages.
-    pub(crate) fn push_dropping_oldest(&mut self, id: PipeId, message: Message) -> usize {
+    pub(crate) fn push_dropping_oldest(&mut self, id: PipeId, mut message: Message) -> usize {
         let hwm = self.send_hwm;
         let Some((pipe, buffers)) = self.get_with_buffers(id) else { return 0 };
         let mut dropped = 0;
@@ -117,7 +117,7 @@ impl Pipes {
             pipe.opening -= u64::from(pipe.is_opening());
             dropped += 1;
         }
-        pipe.outgoing.push_back(message, buffers);
+        pipe.outgoing.push_back(&mut message, buffers);
         self.request_service(id);
         dropped
     }
@@ -148,7 +148,7 @@ impl Pipes {
         let Some(pipe) = self.get_mut(id) else { return };
         for message in messages.rev() {
             cost::nodes(1);
-            pipe.outgoing.push_front(message);
+            pipe.outgoing.messages.push_front(message);
         }
         pipe.close_if_full(hwm);
     }
@@ -183,9 +183,9 @@ impl Pipes {
         }
         let before = pipe.outgoing.tally();
         if pipe.subscription_changes.is_empty() && !pipe.outgoing.is_empty() {
-            let copied = link.copy(pipe.outgoing.iter());
+            let copied = link.copy(pipe.outgoing.messages.iter());
             cost::nodes(copied);
-            pipe.outgoing.drop_front(copied);
+            pipe.outgoing.messages.drop_front(copied);
         }
         while link.has_room() {
             let item = match pipe.subscription_changes.pop_first() {

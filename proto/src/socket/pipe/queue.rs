@@ -1,8 +1,8 @@
 //! [`Queue`]: messages, the total of their bytes, and the memory that they hold; and [`HighWaterMark`]: the maximum number
 //! of messages and of bytes that they hold.
 
-use crate::cost;
-use crate::message::{Message, Weight};
+use crate::connection::Inbox;
+use crate::message::{Message, MessageQueue};
 use crate::socket::pipe::age::AgeSamples;
 use crate::socket::stats::TrafficCount;
 use crate::time::Instant;
@@ -42,14 +42,10 @@ impl SpareBuffers {
     }
 }
 
-/// Queue of messages with the total of their bytes, and the memory that they hold.
+/// Messages that wait in a pipe.
 #[derive(Debug)]
 pub(crate) struct Queue {
-    messages: VecDeque<Message>,
-    /// Total number of bytes in the frames of the messages.
-    bytes: u64,
-    /// Memory that the messages hold ([`Message::held_bytes`]), in bytes. Does not include unused memory of `messages`.
-    held: u64,
+    pub(super) messages: MessageQueue,
     /// Number of messages that were dropped from the front, neither sent nor received.
     dropped: u64,
     ages: AgeSamples,
@@ -73,6 +69,12 @@ impl HighWaterMark {
         Self { messages: self.messages.max(other.messages), bytes: self.bytes.max(other.bytes) }
     }
 
+    /// Returns the number of messages of the low-water mark.
+    #[inline]
+    pub(crate) const fn low_messages(self) -> usize {
+        self.low_water().messages
+    }
+
     /// Returns the low-water mark: half of this mark. A full queue has room again when it has fallen to the low-water
     /// mark.
     // A distance between the marks keeps sender and receiver from waking each other for every message.
@@ -86,12 +88,12 @@ impl Queue {
     pub(crate) fn room(&self, mark: HighWaterMark) -> TrafficCount {
         TrafficCount {
             messages: mark.messages.saturating_sub(self.messages.len()) as u64,
-            bytes: mark.bytes.saturating_sub(self.held),
+            bytes: mark.bytes.saturating_sub(self.messages.held()),
         }
     }
 
     pub(crate) const fn new() -> Self {
-        Self { messages: VecDeque::new(), bytes: 0, held: 0, dropped: 0, ages: AgeSamples::new() }
+        Self { messages: MessageQueue::new(), dropped: 0, ages: AgeSamples::new() }
     }
 
     #[inline]
@@ -105,19 +107,18 @@ impl Queue {
     }
 
     pub(crate) fn tally(&self) -> TrafficCount {
-        TrafficCount { messages: self.messages.len() as u64, bytes: self.bytes }
+        TrafficCount { messages: self.messages.len() as u64, bytes: self.messages.bytes() }
     }
 
     /// Returns the memory that the queue holds, in bytes, including unused memory of its buffer.
     pub(crate) fn held_bytes(&self) -> u64 {
-        let unused = self.messages.capacity() - self.messages.len();
-        self.held + (unused * size_of::<Message>()) as u64
+        self.messages.held_with_buffer()
     }
 
     /// Returns true if the queue has reached this high-water mark, in messages or in bytes.
     #[inline]
     pub(crate) fn is_full(&self, mark: HighWaterMark) -> bool {
-        self.messages.len() >= mark.messages || self.held >= mark.bytes
+        self.messages.len() >= mark.messages || self.messages.held() >= mark.bytes
     }
 
     /// Returns true if the queue has fallen to half of this high-water mark (the low-water mark), in messages and in
@@ -125,44 +126,41 @@ impl Queue {
     #[inline]
     pub(crate) fn is_low(&self, mark: HighWaterMark) -> bool {
         let low = mark.low_water();
-        self.messages.len() <= low.messages && self.held <= low.bytes
+        self.messages.len() <= low.messages && self.messages.held() <= low.bytes
     }
 
     #[inline]
-    pub(crate) fn push_back(&mut self, mut message: Message, buffers: &mut SpareBuffers) {
+    pub(crate) fn push_back(&mut self, message: &mut Message, buffers: &mut SpareBuffers) {
         if self.messages.len() == self.messages.capacity() {
-            self.grow_into(buffers);
+            self.grow_into(buffers, 1);
         }
-        self.count(&mut message);
-        self.messages.push_back(message);
+        self.messages.push_back_from(message);
     }
 
-    pub(crate) fn push_front(&mut self, mut message: Message) {
-        self.count(&mut message);
-        self.messages.push_front(message);
+    /// Moves messages from the start of `inbox` to the end of the queue, up to the first subscription change, or until the queue
+    /// has reached `mark`. Returns the moved messages and their bytes.
+    pub(crate) fn push_run(
+        &mut self,
+        inbox: &mut Inbox,
+        mark: HighWaterMark,
+        buffers: &mut SpareBuffers,
+    ) -> TrafficCount {
+        let room = self.room(mark);
+        let mut count = inbox.run().min(usize::try_from(room.messages).unwrap_or(usize::MAX));
+        if inbox.message_bytes() > room.bytes {
+            count = inbox.messages.fitting(count, room.bytes);
+        }
+        if self.messages.capacity() - self.messages.len() < count {
+            self.grow_into(buffers, count);
+        }
+        let before = self.messages.bytes();
+        inbox.pop_run(count, &mut self.messages);
+        TrafficCount { messages: count as u64, bytes: self.messages.bytes() - before }
     }
 
     #[inline]
     pub(crate) fn pop_front(&mut self) -> Option<Message> {
-        if self.messages.len() == 1 {
-            (self.bytes, self.held) = (0, 0);
-        } else {
-            discount(self.messages.front()?, &mut self.bytes, &mut self.held);
-        }
         self.messages.pop_front()
-    }
-
-    /// Removes the first messages, at most `limit`, and appends them to `into`. Returns their number.
-    pub(crate) fn pop_run(&mut self, limit: usize, into: &mut Vec<Message>) -> usize {
-        let count = limit.min(self.messages.len());
-        if count == self.messages.len() {
-            (self.bytes, self.held) = (0, 0);
-            into.extend(self.messages.drain(..));
-        } else {
-            let (bytes, held) = (&mut self.bytes, &mut self.held);
-            into.extend(self.messages.drain(..count).inspect(|message| discount(message, bytes, held)));
-        }
-        count
     }
 
     /// Removes the first message, which is dropped.
@@ -176,50 +174,15 @@ impl Queue {
         self.dropped
     }
 
-    #[inline]
-    fn count(&mut self, message: &mut Message) {
-        let Weight { size, allocated } = message.weigh();
-        self.bytes += size as u64;
-        self.held += (size_of::<Message>() + allocated) as u64;
-    }
-
-    #[inline]
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Message> {
-        self.messages.iter()
-    }
-
     /// Copies the last `count` messages out of read buffers, of which they may be a small part.
     pub(crate) fn copy_out_of_blocks(&mut self, count: usize) {
-        // The counts stay the same: such a frame counts with its own size.
-        self.messages.iter_mut().rev().take(count).for_each(Message::copy_out_of_blocks);
-    }
-
-    pub(crate) fn drop_front(&mut self, count: usize) {
-        if count == self.messages.len() {
-            self.messages.clear();
-            (self.bytes, self.held) = (0, 0);
-            return;
-        }
-        let (bytes, held) = (&mut self.bytes, &mut self.held);
-        self.messages.drain(..count).for_each(|message| discount(&message, bytes, held));
+        // The weight stays the same: such a frame counts with its own size.
+        self.messages.change_last(count, Message::copy_out_of_blocks);
     }
 
     pub(crate) fn clear(&mut self) {
         self.dropped += self.messages.len() as u64;
         self.messages.clear();
-        (self.bytes, self.held) = (0, 0);
-    }
-
-    pub(crate) fn retain(&mut self, mut wanted: impl FnMut(&Message) -> bool) {
-        cost::requested(self.messages.len());
-        let (bytes, held) = (&mut self.bytes, &mut self.held);
-        self.messages.retain(|message| {
-            let stays = wanted(message);
-            if !stays {
-                discount(message, bytes, held);
-            }
-            stays
-        });
     }
 
     /// Stores that the queued messages are in the queue at `now`, for [`age`](Self::age). `first` is the number of messages
@@ -234,11 +197,10 @@ impl Queue {
         if self.messages.is_empty() { Duration::ZERO } else { self.ages.age(now, first) }
     }
 
-    /// Takes a larger buffer from the spare buffers, if there is one, and moves the messages of this queue into it.
-    fn grow_into(&mut self, buffers: &mut SpareBuffers) {
-        if let Some(mut larger) = buffers.0.pop_if(|buffer| buffer.capacity() > self.messages.capacity()) {
-            larger.append(&mut self.messages);
-            self.messages = larger;
+    /// Moves the messages of this queue into a spare buffer that has room for `more` messages besides, if there is one.
+    fn grow_into(&mut self, buffers: &mut SpareBuffers, more: usize) {
+        if let Some(larger) = buffers.0.pop_if(|buffer| buffer.capacity() >= self.messages.len() + more) {
+            self.messages.move_into(larger);
         }
     }
 
@@ -253,7 +215,7 @@ impl Queue {
     }
 
     fn release_buffer_now(&mut self, buffers: &mut SpareBuffers) {
-        let buffer = core::mem::take(&mut self.messages);
+        let buffer = self.messages.take_buffer();
         if buffers.0.len() < SpareBuffers::BUFFERS && buffer.capacity() <= SpareBuffers::MESSAGES {
             buffers.0.push(buffer);
         }
@@ -265,7 +227,7 @@ impl Queue {
     pub(crate) fn assert_held(&self, mark: HighWaterMark, more: u64) -> usize {
         let held = |message: &Message| message.held_bytes() as u64;
         let sum = self.messages.iter().map(held).sum::<u64>();
-        assert_eq!(self.held, sum, "bytes that the queue counts, and bytes that its messages hold");
+        assert_eq!(self.messages.held(), sum, "bytes that the queue counts, and bytes that its messages hold");
         let largest = self.messages.iter().map(held).max().unwrap_or(0);
         let limit = mark.bytes.saturating_add(2 * largest).saturating_add(more);
         assert!(sum <= limit, "the messages of a queue hold {sum} bytes, at most {limit} are allowed");
@@ -279,14 +241,6 @@ impl Queue {
     }
 }
 
-/// Subtracts a message that is removed from its queue from the counts of the queue: bytes in frames, and held memory.
-#[inline]
-fn discount(message: &Message, bytes: &mut u64, held: &mut u64) {
-    let Weight { size, allocated } = message.queued_weight();
-    *bytes -= size as u64;
-    *held -= (size_of::<Message>() + allocated) as u64;
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -295,17 +249,17 @@ mod tests {
     #[test]
     fn queue_counts_bytes_of_messages_at_both_ends() {
         let mut queue = Queue::new();
-        let counts = |queue: &Queue| (queue.len(), queue.tally().bytes, queue.held);
-        queue.push_back(Message::from(["four", "more"]), &mut SpareBuffers::default());
-        queue.push_back(vec![7; 1000].into(), &mut SpareBuffers::default());
-        queue.push_front("first".into());
+        let counts = |queue: &Queue| (queue.len(), queue.tally().bytes, queue.messages.held());
+        queue.push_back(&mut Message::from(["four", "more"]), &mut SpareBuffers::default());
+        queue.push_back(&mut vec![7; 1000].into(), &mut SpareBuffers::default());
+        queue.messages.push_front("first".into());
         assert_eq!(counts(&queue), (3, 1013, 5 * 72 + 1000));
-        queue.retain(|message| message.len() == 1);
+        queue.messages.retain(|message| message.len() == 1);
         assert_eq!(counts(&queue), (2, 1005, 2 * 72 + 1000));
         assert_eq!(queue.pop_front(), Some("first".into()));
         assert_eq!(counts(&queue), (1, 1000, 72 + 1000));
-        queue.push_back(Message::from(["four", "more"]), &mut SpareBuffers::default());
-        queue.drop_front(1);
+        queue.push_back(&mut Message::from(["four", "more"]), &mut SpareBuffers::default());
+        queue.messages.drop_front(1);
         assert_eq!(counts(&queue), (1, 8, 3 * 72));
         queue.pop_front();
         assert_eq!((queue.pop_front(), counts(&queue)), (None, (0, 0, 0)));
@@ -316,14 +270,14 @@ mod tests {
         let mut queue = Queue::new();
         let mark = HighWaterMark::new(4, 400);
         for _ in 0..3 {
-            queue.push_back(vec![7; 64].into(), &mut SpareBuffers::default());
+            queue.push_back(&mut vec![7; 64].into(), &mut SpareBuffers::default());
         }
         assert!(!queue.is_full(mark), "three messages that hold 216 bytes");
-        queue.push_back(Message::from(""), &mut SpareBuffers::default());
+        queue.push_back(&mut Message::from(""), &mut SpareBuffers::default());
         assert!(queue.is_full(mark), "four messages");
         queue.pop_front();
-        queue.push_back(vec![7; 184].into(), &mut SpareBuffers::default());
-        queue.retain(|message| message.size() > 0);
+        queue.push_back(&mut vec![7; 184].into(), &mut SpareBuffers::default());
+        queue.messages.retain(|message| message.size() > 0);
         assert!(queue.is_full(mark), "three messages that hold 400 bytes");
         queue.pop_front();
         assert!(!queue.is_low(mark), "two messages that hold 328 bytes");

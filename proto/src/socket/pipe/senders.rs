@@ -67,7 +67,7 @@ impl Senders {
     /// queued messages of each sender.
     pub(super) fn retain(&mut self, messages: &mut Queue, mut wanted: impl FnMut(&Message) -> bool) {
         let mut kept = Vec::with_capacity(messages.len());
-        messages.retain(|message| {
+        messages.messages.retain(|message| {
             let is_kept = wanted(message);
             kept.push(is_kept);
             is_kept

@@ -2,7 +2,7 @@
 //! each peer, or a run of them while more than eight peers have messages. The cost of a call depends only on the number of
 //! pipes that have messages.
 
-use crate::connection::{Inbound, Peer};
+use crate::connection::{Inbox, Peer};
 use crate::cost;
 use crate::message::Message;
 use crate::socket::effects::Effects;
@@ -44,14 +44,27 @@ impl FairQueue {
 
     /// Queues messages from the start of `items`, as [`Pipes::deliver_run`] does, for the application to receive.
     #[inline]
-    pub(crate) fn deliver_run(
+    pub(crate) fn deliver_run(&mut self, pipes: &mut Pipes, id: PipeId, items: &mut Inbox) -> (TrafficCount, Effects) {
+        let received = pipes.deliver_run(id, items);
+        self.delivered(pipes, id, received)
+    }
+
+    /// Queues messages from the start of `items`, as [`Pipes::deliver_prepared`] does, for the application to receive.
+    #[inline]
+    pub(crate) fn deliver_prepared(
         &mut self,
         pipes: &mut Pipes,
         id: PipeId,
-        items: &mut VecDeque<Inbound>,
+        items: &mut Inbox,
         prepare: impl FnMut(&mut Message) -> bool,
     ) -> (TrafficCount, Effects) {
-        let received = pipes.deliver_run(id, items, prepare);
+        let received = pipes.deliver_prepared(id, items, prepare);
+        self.delivered(pipes, id, received)
+    }
+
+    /// Adds the pipe `id` to the rotation, after `received` arrived.
+    #[inline]
+    fn delivered(&mut self, pipes: &mut Pipes, id: PipeId, received: TrafficCount) -> (TrafficCount, Effects) {
         let Some(pipe) = pipes.get_mut(id).filter(|pipe| received.messages > 0 && pipe.has_incoming()) else {
             return (received, Effects::NONE);
         };
@@ -64,6 +77,13 @@ impl FairQueue {
     /// Removes and returns the first message of the next pipe in turn, or returns [`RecvError::Empty`].
     #[inline]
     pub(crate) fn next(&mut self, pipes: &mut Pipes) -> Result<Message, RecvError> {
+        // Alone, a pipe has no turn to pass.
+        if self.active.len() == 1
+            && let Some(&id) = self.active.front()
+            && let Some(message) = pipes.pop_fast(id)
+        {
+            return Ok(message);
+        }
         let id = self.next_pipe(pipes).ok_or(RecvError::Empty)?;
         self.pass_turn();
         pipes.pop_incoming(id)

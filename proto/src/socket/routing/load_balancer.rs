@@ -66,8 +66,9 @@ impl LoadBalancer {
     /// Returns the only pipe in the rotations, which receives all messages; `None` if there are several. The pipe may have no
     /// room.
     pub(crate) fn only(&self) -> Option<PipeId> {
-        match (self.open.front(), self.congested.front()) {
-            (Some(&id), None) | (None, Some(&id)) if self.open.len() + self.congested.len() == 1 => Some(id),
+        match (self.open.len(), self.congested.len()) {
+            (1, 0) => self.open.front().copied(),
+            (0, 1) => self.congested.front().copied(),
             _ => None,
         }
     }
