@@ -164,6 +164,7 @@ impl<R: TimedRuntime> Engine<R> {
     }
 
     /// Does the same as [`poll_until`](Self::poll_until), and counts the operations that `count` returns for the result.
+    #[inline]
     pub(crate) fn poll_until_counted<V>(
         &mut self,
         cx: &mut Context<'_>,
@@ -172,9 +173,6 @@ impl<R: TimedRuntime> Engine<R> {
     ) -> Poll<V> {
         ready!(self.spent.poll(R::BUDGET, cx));
         for round in 0..ROUNDS {
-            if round > 0 {
-                ready!(self.poll_budget(cx));
-            }
             if let Poll::Ready(value) = operation(self) {
                 // A program that always finds the next message drives the connections nevertheless.
                 if self.spent.count(count(&value), R::BUDGET, cx) {
@@ -182,15 +180,22 @@ impl<R: TimedRuntime> Engine<R> {
                 }
                 return Poll::Ready(value);
             }
-            if round == 0 {
-                self.queue.register(cx.waker());
-            }
-            if self.round() == Round::Idle && self.poll_timer(cx).is_pending() {
-                return Poll::Pending;
-            }
+            ready!(self.wait(cx, round));
         }
         self.runtime.requeue(cx);
         Poll::Pending
+    }
+
+    /// Drives the connections once. Returns `Ready` if the result of an operation may have changed.
+    #[inline(never)]
+    fn wait(&mut self, cx: &mut Context<'_>, round: usize) -> Poll<()> {
+        if round == 0 {
+            self.queue.register(cx.waker());
+        }
+        if self.round() == Round::Idle {
+            ready!(self.poll_timer(cx));
+        }
+        if round + 1 < ROUNDS { self.poll_budget(cx) } else { Poll::Ready(()) }
     }
 
     /// Returns `Ready` if the next round can write to a stream.

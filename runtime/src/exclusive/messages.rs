@@ -4,13 +4,36 @@ use crate::adapters::arrived;
 use crate::exclusive::Exclusive;
 use crate::exclusive::engine::Engine;
 use crate::runtime::TimedRuntime;
-use core::future::poll_fn;
+use core::future::{Future, poll_fn};
+use core::pin::Pin;
 use core::task::{Context, Poll, ready};
 use sansmq_proto::connection::Peer;
 use sansmq_proto::kind::{Kind, Receives, Sends};
 use sansmq_proto::socket::{Flush, Unsent};
 use sansmq_proto::{Message, RecvError, SendError};
 use std::sync::Arc;
+
+/// Future of [`Exclusive::send`] and [`Exclusive::feed`].
+// The message is first for the same reason as in [`Send`](crate::Send).
+#[repr(C)]
+struct Offer<'a, T: Kind, R: TimedRuntime, P> {
+    message: Option<Message>,
+    socket: &'a mut Exclusive<T, R>,
+    poll: P,
+}
+
+impl<T: Kind, R: TimedRuntime, P> Future for Offer<'_, T, R, P>
+where
+    P: FnMut(&mut Exclusive<T, R>, &mut Context<'_>, &mut Option<Message>) -> Poll<Result<(), SendError>> + Unpin,
+{
+    type Output = Result<(), SendError>;
+
+    #[inline]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let Self { message, socket, poll } = &mut *self;
+        poll(socket, cx, message)
+    }
+}
 
 impl<T: Sends, R: TimedRuntime> Exclusive<T, R> {
     /// Sends a message, as [`Handle::send`](crate::Handle::send) does: waits while the socket has no room for it. Hands it to the
@@ -20,9 +43,8 @@ impl<T: Sends, R: TimedRuntime> Exclusive<T, R> {
     ///
     /// # Errors
     /// [`SendError`], which returns the message; never [`SendError::Full`].
-    pub async fn send(&mut self, message: impl Into<Message>) -> Result<(), SendError> {
-        let mut message = Some(message.into());
-        poll_fn(|cx| self.poll_send(cx, &mut message)).await
+    pub fn send(&mut self, message: impl Into<Message>) -> impl Future<Output = Result<(), SendError>> {
+        Offer { message: Some(message.into()), socket: self, poll: Self::poll_send }
     }
 
     /// Sends the message in `message`, as [`send`](Self::send) does, and leaves `None` there. While the socket has no room,
@@ -58,9 +80,8 @@ impl<T: Sends, R: TimedRuntime> Exclusive<T, R> {
     ///
     /// # Errors
     /// [`SendError`], which returns the message; never [`SendError::Full`].
-    pub async fn feed(&mut self, message: impl Into<Message>) -> Result<(), SendError> {
-        let mut message = Some(message.into());
-        poll_fn(|cx| self.poll_feed(cx, &mut message)).await
+    pub fn feed(&mut self, message: impl Into<Message>) -> impl Future<Output = Result<(), SendError>> {
+        Offer { message: Some(message.into()), socket: self, poll: Self::poll_feed }
     }
 
     /// Queues the message in `message`, as [`feed`](Self::feed) does, and leaves `None` there. While the socket has no room,
@@ -73,6 +94,7 @@ impl<T: Sends, R: TimedRuntime> Exclusive<T, R> {
     }
 
     /// Waits until the socket takes the message, and then calls `finish`.
+    #[inline]
     fn poll_offer(
         &mut self,
         cx: &mut Context<'_>,
@@ -89,10 +111,18 @@ impl<T: Sends, R: TimedRuntime> Exclusive<T, R> {
                 }
             }
         }));
-        Poll::Ready(match (message.take(), sent) {
-            (Some(message), Err(why)) => Err(self.socket().send_error(why, message)),
-            _ => Ok(()),
+        Poll::Ready(match sent {
+            Ok(()) => {
+                *message = None;
+                Ok(())
+            }
+            Err(why) => self.refused(why, message.take()),
         })
+    }
+
+    #[cold]
+    fn refused(&self, why: Unsent, message: Option<Message>) -> Result<(), SendError> {
+        message.map_or(Ok(()), |message| Err(self.socket().send_error(why, message)))
     }
 
     /// Queues a message without waiting. It is sent by the next calls that drive, such as [`flush`](Self::flush). A queue that is
@@ -139,8 +169,8 @@ impl<T: Receives, R: TimedRuntime> Exclusive<T, R> {
     ///
     /// # Errors
     /// [`RecvError`]; never [`RecvError::Empty`].
-    pub async fn recv(&mut self) -> Result<Message, RecvError> {
-        poll_fn(|cx| self.poll_recv(cx)).await
+    pub fn recv(&mut self) -> impl Future<Output = Result<Message, RecvError>> {
+        poll_fn(|cx| self.poll_recv(cx))
     }
 
     /// Receives the next message, as [`recv`](Self::recv) does. Returns `Pending` while no message is queued.
@@ -148,7 +178,13 @@ impl<T: Receives, R: TimedRuntime> Exclusive<T, R> {
     /// # Errors
     /// [`RecvError`]; never [`RecvError::Empty`].
     pub fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<Message, RecvError>> {
-        self.poll_with(cx, |socket| arrived(socket.recv()))
+        // Not as the result of `operation`, which would be moved at each of its returns.
+        let mut received = Err(RecvError::Empty);
+        let polled = self.poll_with(cx, |socket| {
+            received = socket.recv();
+            if matches!(received, Err(RecvError::Empty)) { Poll::Pending } else { Poll::Ready(()) }
+        });
+        polled.map(|()| received)
     }
 
     /// Receives the next message, and returns it with its sender; see [`Handle::recv_from`](crate::Handle::recv_from).
