@@ -45,7 +45,7 @@ pub(crate) enum Owner {
     /// yet. `from` is the address of the peer. `ticket` identifies the connection among all connections that wait at
     /// `port`. `_counted` is a clone of the `Arc` in [`SharedListener::unassigned`]: the port counts the waiting
     /// connections by the number of clones.
-    Unassigned { port: Arc<SharedListener>, from: Endpoint, ticket: u64, _counted: Arc<()> },
+    Unassigned { port: Arc<SharedListener>, from: Box<Endpoint>, ticket: u64, _counted: Arc<()> },
     /// The connection was accepted at a port that several sockets share, and was assigned to one of these sockets.
     /// Contains this socket and its pipe for the connection. The socket may run on another runtime, or may be the
     /// socket that has spawned the task.
@@ -75,7 +75,7 @@ impl<S: PollStream> ConnectionTask<S> {
         let mut connection = received?;
         connection.set_peer_address(from.clone());
         let (ticket, counted) = (port.ticket(), Arc::clone(&port.unassigned));
-        let owner = Owner::Unassigned { port, from, ticket, _counted: counted };
+        let owner = Owner::Unassigned { port, from: Box::new(from), ticket, _counted: counted };
         Some(Self::new(driver, owner, connection, stream))
     }
 
@@ -195,7 +195,7 @@ impl Owner {
         let Self::Unassigned { port, from, ticket, .. } = self else { return Ok(()) };
         let Some(bound) = port.find(connection.pending_peer(), *ticket, waker)? else { return Ok(()) };
         let Some(socket) = bound.socket.upgrade() else { return Ok(()) };
-        let from = from.clone();
+        let from = Endpoint::clone(from);
         match socket.with_time(|socket, now| socket.attach(bound.listener, from, connection, now)) {
             Ok(pipe) => *self = Self::Remote(socket, pipe),
             Err(AcceptError::Rejected(_)) => {

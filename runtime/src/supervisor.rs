@@ -53,7 +53,7 @@ impl Supervisor {
                     // Without a port, it was closed before its turn came.
                     let Some((port, given)) = hosted else { continue };
                     let guard = ListenGuard::new(shared, id, port);
-                    ListenerTask::new(driver, guard, endpoint, given, runtime).map(Kind::Listener)
+                    ListenerTask::new(driver, guard, endpoint, given, runtime).map(Box::new).map(Kind::Listener)
                 }
                 Action::Dial(pipe, endpoint) => {
                     let (transport, timer) = (driver.shared().transport(), DialTimer::default());

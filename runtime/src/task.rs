@@ -29,10 +29,11 @@ pub struct Task<R: Runtime> {
 }
 
 pub(crate) enum Kind<R: Runtime> {
+    // The large variants are boxed: a runtime keeps a task in a slot, or with its timer, which would be as large for each
+    // connection as for a listener.
     Supervisor(Supervisor),
-    Listener(ListenerTask<R>),
+    Listener(Box<ListenerTask<R>>),
     Dial(DialTask<R>),
-    // Boxed, because it is by far the largest variant.
     Connection(Box<ConnectionTask<R::Stream>>),
     Finished,
 }

@@ -32,7 +32,7 @@ use alloc::sync::Arc;
 #[derive(Debug)]
 pub(super) enum Phase {
     /// Handshake with a SOCKS proxy, which has not connected to the peer yet.
-    Proxy(Socks),
+    Proxy(Box<Socks>),
     /// Both sides send and receive their greetings.
     Greeting {
         /// Received bytes of the peer's greeting.

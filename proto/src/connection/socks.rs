@@ -9,6 +9,7 @@ use crate::cost;
 use crate::entropy::Entropy;
 use crate::security::HandshakeEntropy;
 use crate::time::Instant;
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -126,7 +127,7 @@ impl Connection {
         let socks =
             Socks { stage: Stage::Method, reply: Vec::new(), user, request, deadline, step: Socks::handle_replies };
         let fresh = HandshakeEntropy::draw(&config.security, entropy);
-        Self::in_phase(Phase::Proxy(socks), outbox, config, fresh, now)
+        Self::in_phase(Phase::Proxy(Box::new(socks)), outbox, config, fresh, now)
     }
 }
 

@@ -13,6 +13,7 @@ use crate::address::NetworkError;
 use crate::connection::{Connection, ConnectionError, ConnectionTimer, Fault, Link};
 use crate::cost;
 use crate::time::Instant;
+use alloc::boxed::Box;
 use bytes::{Buf, BytesMut};
 use core::ops::BitOr;
 use core::time::Duration;
@@ -120,10 +121,10 @@ enum SessionPhase {
     Active,
     /// Writing to the stream has failed with this error. The session writes no more, but still reads the input that the
     /// peer sent before, up to the end of the stream.
-    WriteFailed(ConnectionError),
+    WriteFailed(Box<ConnectionError>),
     /// The socket passes no more messages to the connection, or the peer was rejected. The session writes the rest of
     /// the output, discards input, and waits for the peer to close the stream.
-    Closing(Closing),
+    Closing(Box<Closing>),
 }
 
 /// Progress of the orderly end of a connection. The session first closes the sending direction of its stream, and then
@@ -250,7 +251,7 @@ impl Session {
             let was_full = !self.connection.has_room();
             let flushed = self.flush(stream, now);
             if flushed && self.connection.is_finished() {
-                self.phase = SessionPhase::Closing(Closing::new(ConnectionError::LocallyClosed, now));
+                self.phase = SessionPhase::Closing(Box::new(Closing::new(ConnectionError::LocallyClosed, now)));
                 return self.close(stream, room, now);
             }
             let read = match self.fill(stream, room, now) {
@@ -285,7 +286,7 @@ impl Session {
     pub fn poll_timeout(&self) -> Option<Instant> {
         match self.phase {
             // Heartbeats are no longer relevant.
-            SessionPhase::Closing(Closing { until, .. }) => Some(until),
+            SessionPhase::Closing(ref closing) => Some(closing.until),
             SessionPhase::Active | SessionPhase::WriteFailed(_) => self.connection.poll_timeout(),
         }
     }
@@ -325,7 +326,7 @@ impl Session {
         if !self.connection.sends_close_reason() {
             return Err(error);
         }
-        self.phase = SessionPhase::Closing(Closing::new(error, now));
+        self.phase = SessionPhase::Closing(Box::new(Closing::new(error, now)));
         self.close(stream, room, now)
     }
 
@@ -348,13 +349,13 @@ impl Session {
             ConnectionError::Denied(_) | ConnectionError::NoAuthenticator | ConnectionError::Incompatible { .. }
         );
         if matches!(self.phase, SessionPhase::Active) && (has_error || self.connection.sends_close_reason()) {
-            self.phase = SessionPhase::Closing(Closing::new(error, now));
+            self.phase = SessionPhase::Closing(Box::new(Closing::new(error, now)));
             return self.close(stream, room, now);
         }
         self.flush(stream, now);
         let error = match core::mem::replace(&mut self.phase, SessionPhase::Active) {
             // The earlier write error is more precise than the read error that follows from it.
-            SessionPhase::WriteFailed(first) if error.fault() == Fault::Network => first,
+            SessionPhase::WriteFailed(first) if error.fault() == Fault::Network => *first,
             SessionPhase::Active | SessionPhase::WriteFailed(_) | SessionPhase::Closing(_) => error,
         };
         Err(self.connection.end_reason(error))
@@ -388,7 +389,7 @@ impl Session {
                 Err(StreamError::Interrupted) => NetworkError::Other.into(),
                 Err(StreamError::Failed(error)) => error.into(),
             };
-            self.phase = SessionPhase::WriteFailed(failure);
+            self.phase = SessionPhase::WriteFailed(Box::new(failure));
             return false;
         }
         true
@@ -455,10 +456,10 @@ impl Session {
     /// `stream`, and discards input until the peer closes the stream. When the peer has closed the stream, or the
     /// stream has failed, returns the reason for the end of the connection as the error.
     fn close(&mut self, stream: &mut impl Stream, room: &mut BytesMut, now: Instant) -> Result<Turn, ConnectionError> {
-        let SessionPhase::Closing(Closing { reason, .. }) = &self.phase else {
+        let SessionPhase::Closing(closing) = &self.phase else {
             return Err(ConnectionError::LocallyClosed);
         };
-        let reason = reason.clone();
+        let reason = closing.reason.clone();
         let is_flushed = self.flush(stream, now);
         let SessionPhase::Closing(closing) = &mut self.phase else { return Err(reason) };
         if !is_flushed {

@@ -60,9 +60,9 @@ pub(crate) enum PipeState {
 #[repr(u8)]
 pub(crate) enum LinkState {
     /// The pipe has no connection. It waits for the outcome of [`Action::Dial`](crate::Action::Dial).
-    Connecting(Dialer),
+    Connecting(Box<Dialer>),
     /// The pipe has no connection. It waits until the back-off (the delay before the next dial) ends.
-    Backoff(Dialer),
+    Backoff(Box<Dialer>),
     /// The pipe has a connection, with or without a finished handshake.
     Connected(ActiveLink),
     /// The pipe has a connection that must be closed for this reason. This state lasts until the driver, which does the
@@ -112,7 +112,7 @@ enum Origin {
     /// The peer opened the connection, and a listener of this socket accepted it. `from` is the address of the peer.
     Accepted { listener: ListenerId, from: Endpoint },
     /// This socket opened the connection by a dial. `since` is the time at which the dial succeeded.
-    Dialled { dialer: Dialer, since: Instant },
+    Dialled { dialer: Box<Dialer>, since: Instant },
 }
 
 /// Progress of the handshake of a connection.
@@ -128,7 +128,7 @@ enum LinkPhase {
 
 impl PipeState {
     /// Creates the state of the pipe of a new `connect`.
-    pub(crate) const fn dialled(endpoint: Endpoint) -> Self {
+    pub(crate) fn dialled(endpoint: Endpoint) -> Self {
         let dialer = Dialer {
             endpoint,
             via: None,
@@ -137,7 +137,7 @@ impl PipeState {
             last_delay: Duration::ZERO,
             rejection: None,
         };
-        Self::Open(LinkState::Connecting(dialer))
+        Self::Open(LinkState::Connecting(Box::new(dialer)))
     }
 
     /// Creates the state of a pipe for a connection that `listener` accepted.
@@ -408,9 +408,11 @@ impl PipeState {
     /// Changes Connected to Failed. Without a connection, stores `reason`, and the next connection becomes Failed as
     /// soon as it is established. If this method is called several times, only the first reason counts.
     pub(crate) fn fail(&mut self, reason: ConnectionError) {
-        self.change(|link| match link {
-            LinkState::Connecting(dialer) => LinkState::Connecting(dialer.reject(reason)),
-            LinkState::Backoff(dialer) => LinkState::Backoff(dialer.reject(reason)),
+        self.change(|mut link| match link {
+            LinkState::Connecting(ref mut dialer) | LinkState::Backoff(ref mut dialer) => {
+                dialer.rejection.get_or_insert_with(|| Box::new(reason));
+                link
+            }
             LinkState::Connected(active) => LinkState::Failed(active, Box::new(reason)),
             LinkState::Failed(..) => link,
         });
@@ -440,12 +442,5 @@ impl ActiveLink {
     #[inline]
     pub(crate) const fn is_ready(&self) -> bool {
         matches!(self.phase, LinkPhase::Ready { .. })
-    }
-}
-
-impl Dialer {
-    fn reject(mut self, reason: ConnectionError) -> Self {
-        self.rejection.get_or_insert_with(|| Box::new(reason));
-        self
     }
 }
