@@ -80,9 +80,8 @@ impl Lane {
 
 /// Maximum number of messages in one lane: the queue of one direction of an `inproc` connection. Messages in the pipes
 /// of the two sockets are not counted.
-// With larger batches, both sockets stay locked longer, and their threads wait for each other. In measurements with two threads,
-// 32 was the fastest; the channels of tokio use blocks of the same size.
-const BATCH: usize = if cfg!(sansmq_loom) { 2 } else { 32 };
+// With 128, two threads moved a third more messages per second than with 32, both of 16 bytes and of 1 KiB.
+const BATCH: usize = if cfg!(sansmq_loom) { 2 } else { 128 };
 
 /// One of the two ends of an `inproc` connection, stored by the socket at this end.
 pub(crate) struct End {
@@ -195,6 +194,14 @@ impl Link for Locked<'_> {
         let room = self.lanes[self.end.side].has_room();
         self.blocked.set(!room);
         room
+    }
+
+    #[inline]
+    fn lane(&mut self) -> Option<(&mut Inbox, usize, u64)> {
+        let lane = self.ours();
+        let messages = lane.max_messages.saturating_sub(lane.queue.len());
+        let bytes = lane.max_bytes.saturating_sub(lane.queue.message_bytes());
+        Some((&mut lane.queue, messages, bytes))
     }
 
     #[inline]

@@ -183,6 +183,12 @@ pub trait Link {
     {
         0
     }
+    /// Returns the queue to the other socket, if the link is such a queue, as over `inproc`, and the number of messages and of bytes
+    /// that messages hold for which it has room. The socket may move messages there instead of calling [`give`](Self::give) for
+    /// each. The default implementation returns `None`.
+    fn lane(&mut self) -> Option<(&mut Inbox, usize, u64)> {
+        None
+    }
     /// Queues an item to send, and accepts the item in any case. To bound the memory, the caller should call this
     /// method only while [`has_room`](Self::has_room) returns true.
     fn give(&mut self, item: Outbound);
@@ -233,6 +239,9 @@ impl<L: Link> Link for &mut L {
     }
     fn copy<'a>(&mut self, messages: impl Iterator<Item = &'a Message>) -> usize {
         (**self).copy(messages)
+    }
+    fn lane(&mut self) -> Option<(&mut Inbox, usize, u64)> {
+        (**self).lane()
     }
     fn give(&mut self, item: Outbound) {
         (**self).give(item);

@@ -123,9 +123,12 @@ impl MessageQueue {
         }
     }
 
-    /// Returns how many of the first messages, at most `most`, are needed until they hold `held` bytes together, or `most` if they
-    /// hold less.
+    /// Returns how many of the first messages, at most `most`, are needed until they hold `held` bytes together; or `most`, or the
+    /// number of all messages, if these hold less.
     pub(crate) fn fitting(&self, most: usize, held: u64) -> usize {
+        if self.held <= held {
+            return most.min(self.messages.len());
+        }
         let mut sum = 0;
         let below = self.messages.iter().take(most).take_while(|message| {
             let is_below = sum < held;

@@ -242,7 +242,7 @@ impl Socket {
     /// connection with an incomplete message of more than 64 KiB ends with
     /// [`ConnectionError::MemoryLimit`](crate::ConnectionError::MemoryLimit), as does the connection of a peer that adds a
     /// subscription to others which hold 64 KiB. Other peers are served as usual. So the limit can be exceeded by about 192
-    /// KiB and two messages per peer. The messages under way over `inproc` are not counted, at most 32 in each direction.
+    /// KiB and two messages per peer. The messages under way over `inproc` are not counted, at most 128 in each direction.
     pub fn set_memory_budget(&mut self, budget: Arc<MemoryBudget>) {
         self.pipes.set_budget(Arc::clone(&budget));
         self.ledger = Arc::new(Ledger::new(self.settings.admission.handshake_bytes, Some(budget)));

@@ -183,9 +183,17 @@ impl Pipes {
         }
         let before = pipe.outgoing.tally();
         if pipe.subscription_changes.is_empty() && !pipe.outgoing.is_empty() {
-            let copied = link.copy(pipe.outgoing.messages.iter());
-            cost::nodes(copied);
-            pipe.outgoing.messages.drop_front(copied);
+            let messages = &mut pipe.outgoing.messages;
+            let moved = if let Some((lane, most, bytes)) = link.lane() {
+                let fitting = messages.fitting(most, bytes);
+                lane.messages.append_front(messages, fitting);
+                fitting
+            } else {
+                let copied = link.copy(messages.iter());
+                messages.drop_front(copied);
+                copied
+            };
+            cost::nodes(moved);
         }
         while link.has_room() {
             let item = match pipe.subscription_changes.pop_first() {

@@ -146,10 +146,8 @@ impl Queue {
         buffers: &mut SpareBuffers,
     ) -> TrafficCount {
         let room = self.room(mark);
-        let mut count = inbox.run().min(usize::try_from(room.messages).unwrap_or(usize::MAX));
-        if inbox.message_bytes() > room.bytes {
-            count = inbox.messages.fitting(count, room.bytes);
-        }
+        let most = inbox.run().min(usize::try_from(room.messages).unwrap_or(usize::MAX));
+        let count = inbox.messages.fitting(most, room.bytes);
         if self.messages.capacity() - self.messages.len() < count {
             self.grow_into(buffers, count);
         }
