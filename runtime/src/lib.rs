@@ -60,6 +60,8 @@ mod exclusive;
 mod inproc;
 mod line;
 mod listener_task;
+#[cfg(all(test, not(sansmq_loom)))]
+mod memory;
 mod process;
 mod proxy;
 mod proxy_control;
