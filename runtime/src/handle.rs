@@ -512,3 +512,6 @@ impl<T: Kind> fmt::Debug for Handle<T> {
         self.shared().with(|state| state.socket.fmt(f))
     }
 }
+
+#[cfg(all(test, not(sansmq_loom)))]
+mod tests;
