@@ -13,8 +13,6 @@ use crate::socket::pipe::Pipes;
 use crate::socket::routing::fair_queue::FairQueue;
 use crate::socket::routing::routing_table::RoutingTable;
 use crate::socket::stats::TrafficCount;
-use alloc::sync::Arc;
-use alloc::vec::Vec;
 use core::fmt::Debug;
 
 /// [`Pattern`] of a socket type that addresses its peers by routing id. `R` is the part that is specific to ROUTER or
@@ -164,18 +162,8 @@ impl<R: Addressing> Pattern for Addressed<R> {
         self.0.peers().arrived.next(pipes)
     }
 
-    fn recv_run(
-        &mut self,
-        pipes: &mut Pipes,
-        limit: usize,
-        into: &mut Vec<Message>,
-        _: &mut Effects,
-    ) -> Result<usize, RecvError> {
-        self.0.peers().arrived.next_run(pipes, limit, into)
-    }
-
-    fn next_sender(&mut self, pipes: &mut Pipes) -> Option<Arc<Peer>> {
-        self.0.peers().arrived.sender_of_next(pipes)
+    fn arrived(&mut self) -> Option<&mut FairQueue> {
+        Some(&mut self.0.peers().arrived)
     }
 
     // The recipient, and so the room for a message, is known only to `send`.

@@ -13,8 +13,6 @@ use crate::socket::pipe::Pipes;
 use crate::socket::routing::fair_queue::FairQueue;
 use crate::socket_type::SocketType;
 use alloc::collections::BTreeSet;
-use alloc::sync::Arc;
-use alloc::vec::Vec;
 use bytes::Bytes;
 
 #[derive(Debug, Default)]
@@ -86,14 +84,8 @@ impl Pattern for Dish {
         self.arrived.next(pipes)
     }
 
-    fn recv_run(
-        &mut self,
-        pipes: &mut Pipes,
-        limit: usize,
-        into: &mut Vec<Message>,
-        _: &mut Effects,
-    ) -> Result<usize, RecvError> {
-        self.arrived.next_run(pipes, limit, into)
+    fn arrived(&mut self) -> Option<&mut FairQueue> {
+        Some(&mut self.arrived)
     }
 
     fn join(&mut self, pipes: &mut Pipes, group: Bytes) -> Option<Result<(), JoinError>> {
@@ -117,10 +109,6 @@ impl Pattern for Dish {
         }
         self.broadcast(pipes, &Subscription::Leave(group));
         Some(Ok(()))
-    }
-
-    fn next_sender(&mut self, pipes: &mut Pipes) -> Option<Arc<Peer>> {
-        self.arrived.sender_of_next(pipes)
     }
 
     fn can_send(&mut self, _: &mut Pipes) -> bool {

@@ -14,8 +14,6 @@ use crate::socket::routing::fair_queue::FairQueue;
 use crate::socket::routing::load_balancer::LoadBalancer;
 use crate::socket::stats::TrafficCount;
 use crate::socket_type::SocketType;
-use alloc::sync::Arc;
-use alloc::vec::Vec;
 
 /// [`Pattern`] of the socket types that send and receive independently, without an alternation of requests and replies,
 /// and that add no frames to messages: DEALER, PUSH and PULL. Inside a `SingleFrame` also CLIENT, SCATTER and GATHER.
@@ -111,21 +109,8 @@ impl Pattern for Halves {
         }
     }
 
-    fn recv_run(
-        &mut self,
-        pipes: &mut Pipes,
-        limit: usize,
-        into: &mut Vec<Message>,
-        _: &mut Effects,
-    ) -> Result<usize, RecvError> {
-        match &mut self.incoming {
-            Some(arrived) => arrived.next_run(pipes, limit, into),
-            None => Err(RecvError::Unsupported(self.socket_type)),
-        }
-    }
-
-    fn next_sender(&mut self, pipes: &mut Pipes) -> Option<Arc<Peer>> {
-        self.incoming.as_mut()?.sender_of_next(pipes)
+    fn arrived(&mut self) -> Option<&mut FairQueue> {
+        self.incoming.as_mut()
     }
 
     fn can_send(&mut self, pipes: &mut Pipes) -> bool {

@@ -29,6 +29,7 @@ use crate::socket::error::{ConnectError, JoinError, RecvError, SubscribeError, U
 use crate::socket::id::PipeId;
 use crate::socket::options::Settings;
 use crate::socket::pipe::Pipes;
+use crate::socket::routing::fair_queue::FairQueue;
 use crate::socket::stats::TrafficCount;
 use crate::socket_type::SocketType;
 use addressed::Addressed;
@@ -167,23 +168,31 @@ pub(super) trait Pattern: Send {
 
     fn recv(&mut self, pipes: &mut Pipes, effects: &mut Effects) -> Result<Message, RecvError>;
 
+    /// Returns the queue from which [`recv`](Self::recv) takes the next message as it is. The default implementation returns `None`,
+    /// for socket types that receive nothing, or where the application must act on a message before it receives the next.
+    fn arrived(&mut self) -> Option<&mut FairQueue> {
+        None
+    }
+
     /// Removes the messages that the next calls of [`recv`](Self::recv) would return, at most `limit`, which is not zero, and
-    /// appends them to `into`. Returns their number, which is not zero. The default implementation removes one message, for
-    /// socket types where the application must act on a message before it receives the next.
+    /// appends them to `into`. Returns their number, which is not zero. Without [`arrived`](Self::arrived), removes one message.
     fn recv_run(
         &mut self,
         pipes: &mut Pipes,
-        _limit: usize,
+        limit: usize,
         into: &mut Vec<Message>,
         effects: &mut Effects,
     ) -> Result<usize, RecvError> {
+        if let Some(arrived) = self.arrived() {
+            return arrived.next_run(pipes, limit, into);
+        }
         into.push(self.recv(pipes, effects)?);
         Ok(1)
     }
 
     /// Returns the sender of the message that `recv` returns next.
-    fn next_sender(&mut self, _: &mut Pipes) -> Option<Arc<Peer>> {
-        None
+    fn next_sender(&mut self, pipes: &mut Pipes) -> Option<Arc<Peer>> {
+        self.arrived()?.sender_of_next(pipes)
     }
 
     /// Returns true if `send` would return neither `Full` nor `OutOfTurn` now.

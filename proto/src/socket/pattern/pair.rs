@@ -11,8 +11,6 @@ use crate::socket::id::PipeId;
 use crate::socket::pipe::Pipes;
 use crate::socket::routing::fair_queue::FairQueue;
 use crate::socket::stats::TrafficCount;
-use alloc::sync::Arc;
-use alloc::vec::Vec;
 
 #[derive(Debug, Default)]
 pub(super) struct Pair {
@@ -88,18 +86,8 @@ impl Pattern for Pair {
         self.arrived.next(pipes)
     }
 
-    fn recv_run(
-        &mut self,
-        pipes: &mut Pipes,
-        limit: usize,
-        into: &mut Vec<Message>,
-        _: &mut Effects,
-    ) -> Result<usize, RecvError> {
-        self.arrived.next_run(pipes, limit, into)
-    }
-
-    fn next_sender(&mut self, pipes: &mut Pipes) -> Option<Arc<Peer>> {
-        self.arrived.sender_of_next(pipes)
+    fn arrived(&mut self) -> Option<&mut FairQueue> {
+        Some(&mut self.arrived)
     }
 
     fn can_send(&mut self, pipes: &mut Pipes) -> bool {

@@ -13,8 +13,6 @@ use crate::socket::id::PipeId;
 use crate::socket::pipe::Pipes;
 use crate::socket::routing::fair_queue::FairQueue;
 use alloc::collections::BTreeMap;
-use alloc::sync::Arc;
-use alloc::vec::Vec;
 
 #[derive(Debug)]
 pub(super) struct Server {
@@ -129,18 +127,8 @@ impl Pattern for Server {
         self.arrived.next(pipes)
     }
 
-    fn recv_run(
-        &mut self,
-        pipes: &mut Pipes,
-        limit: usize,
-        into: &mut Vec<Message>,
-        _: &mut Effects,
-    ) -> Result<usize, RecvError> {
-        self.arrived.next_run(pipes, limit, into)
-    }
-
-    fn next_sender(&mut self, pipes: &mut Pipes) -> Option<Arc<Peer>> {
-        self.arrived.sender_of_next(pipes)
+    fn arrived(&mut self) -> Option<&mut FairQueue> {
+        Some(&mut self.arrived)
     }
 
     // The recipient, and so the room for a message, is known only to `send`.

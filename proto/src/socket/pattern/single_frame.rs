@@ -11,8 +11,7 @@ use crate::socket::event::DropReason;
 use crate::socket::id::PipeId;
 use crate::socket::options::Settings;
 use crate::socket::pipe::Pipes;
-use alloc::sync::Arc;
-use alloc::vec::Vec;
+use crate::socket::routing::fair_queue::FairQueue;
 
 /// [`Pattern`] of CLIENT, SCATTER, GATHER or CHANNEL: allows only messages of one frame, and otherwise behaves as `P`,
 /// the pattern of DEALER, PUSH, PULL or PAIR.
@@ -81,18 +80,8 @@ impl<P: Pattern> Pattern for SingleFrame<P> {
         self.0.recv(pipes, effects)
     }
 
-    fn recv_run(
-        &mut self,
-        pipes: &mut Pipes,
-        limit: usize,
-        into: &mut Vec<Message>,
-        effects: &mut Effects,
-    ) -> Result<usize, RecvError> {
-        self.0.recv_run(pipes, limit, into, effects)
-    }
-
-    fn next_sender(&mut self, pipes: &mut Pipes) -> Option<Arc<Peer>> {
-        self.0.next_sender(pipes)
+    fn arrived(&mut self) -> Option<&mut FairQueue> {
+        self.0.arrived()
     }
 
     fn can_send(&mut self, pipes: &mut Pipes) -> bool {

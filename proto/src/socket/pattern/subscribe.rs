@@ -20,8 +20,6 @@ use crate::socket::routing::interests::Interests;
 use crate::socket::stats::TrafficCount;
 use crate::socket_type::SocketType;
 use alloc::collections::BTreeSet;
-use alloc::sync::Arc;
-use alloc::vec::Vec;
 
 #[derive(Debug)]
 pub(super) struct Subscribe {
@@ -175,14 +173,8 @@ impl Pattern for Subscribe {
         self.arrived.next(pipes)
     }
 
-    fn recv_run(
-        &mut self,
-        pipes: &mut Pipes,
-        limit: usize,
-        into: &mut Vec<Message>,
-        _: &mut Effects,
-    ) -> Result<usize, RecvError> {
-        self.arrived.next_run(pipes, limit, into)
+    fn arrived(&mut self) -> Option<&mut FairQueue> {
+        Some(&mut self.arrived)
     }
 
     fn change_subscription(
@@ -191,10 +183,6 @@ impl Pattern for Subscribe {
         change: Subscription,
     ) -> Option<Result<Effects, SubscribeError>> {
         Some(self.apply_change(pipes, &change).map(|()| Effects::NONE))
-    }
-
-    fn next_sender(&mut self, pipes: &mut Pipes) -> Option<Arc<Peer>> {
-        self.arrived.sender_of_next(pipes)
     }
 
     fn can_send(&mut self, _: &mut Pipes) -> bool {
