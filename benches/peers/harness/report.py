@@ -169,3 +169,56 @@ def report(data):
             counts[key] = counts.get(key, 0) + 1
         out += [f"- {cell} {variant}: {error} ({count} times)" for (cell, variant, error), count in counts.items()]
     return "\n".join(out) + "\n"
+
+
+def compare(data):
+    """Returns the ratios to libzmq as one table, of which more than 1 is better, and one of the processor time per message."""
+    table = Table(data)
+    known = {cell["id"]: cell for cell in cells()}
+    ids = [cell for cell in known if "libzmq" in table.medians.get(cell, {})]
+    columns = [column for column in table.columns(ids) if column not in ("libzmq", "sansmq-base") and not column.startswith("raw")]
+    columns = ["raw", *columns]
+    load = [one for _, one, *_ in data["loadavg"]]
+    machine = data["machine"]
+    out = [
+        f"{machine['processor']}, {machine['processors']} logical processors; kernel {machine['kernel']}; {machine['rustc']}; "
+        f"{data['rounds']} interleaved rounds of {data['secs']} s, {len(data['runs'])} runs, {len(data['failures'])} failed; load average "
+        f"{min(load):.1f} to {max(load):.1f}.\n"
+    ]
+    for name, keys in (("Rate, or median of the latency", None), ("Processor time per message", "cpu_us")):
+        out += [f"\n{name}, as a ratio to libzmq:\n", "| cell | queue | " + " | ".join(columns) + " |", "|---" * (len(columns) + 2) + "|"]
+        for cell in ids:
+            key = keys or ("p50_us" if is_latency(cell) else "msgs_per_s")
+            of_libzmq = table.get(cell, "libzmq")[0].get(key)
+            row = [cell, queue_length(known[cell])]
+            for column in columns:
+                variant = table.best[cell].get(column) if column == "raw" else None
+                fields, variant = (table.medians[cell].get(variant, {}), variant) if variant else table.get(cell, column)
+                value = fields.get(key)
+                if not value or not of_libzmq:
+                    row.append("-")
+                    continue
+                ratio = value / of_libzmq if key == "msgs_per_s" else of_libzmq / value
+                row.append(f"{ratio:.2f}{suffix(variant, column)}")
+            out.append("| " + " | ".join(row) + " |")
+    out += percentiles(table, [cell for cell in ids if cell.startswith("olat")])
+    return "\n".join(out) + "\n"
+
+
+def percentiles(table, ids):
+    """Returns a table of the percentiles at fixed rates, as ratios to the best plain socket."""
+    if not ids:
+        return []
+    columns = [column for column in table.columns(ids) if not column.startswith("raw")]
+    keys = ("p50_us", "p99_us", "p999_us")
+    out = ["\nLatency at fixed rates, 50 %, 99 % and 99.9 %, as ratios to plain sockets, of which less is better:\n"]
+    out += ["| cell | " + " | ".join(columns) + " |", "|---" * (len(columns) + 1) + "|"]
+    for cell in ids:
+        floors = [fields for variant, fields in table.medians[cell].items() if variant.startswith("raw")]
+        row = [cell]
+        for column in columns:
+            fields, variant = table.get(cell, column)
+            ratios = [fields[key] / min(floor[key] for floor in floors) for key in keys] if fields and floors else []
+            row.append(", ".join(f"{ratio:.2f}" for ratio in ratios) + suffix(variant, column) if ratios else "-")
+        out.append("| " + " | ".join(row) + " |")
+    return out
