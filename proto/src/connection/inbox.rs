@@ -25,6 +25,13 @@ struct Changes {
     subjects: usize,
 }
 
+impl Changes {
+    /// Returns the memory in bytes of the buffer.
+    fn buffer_bytes(&self) -> usize {
+        self.items.capacity() * size_of::<(u64, Subscription)>()
+    }
+}
+
 impl Inbox {
     /// Creates an empty inbox.
     pub const fn new() -> Self {
@@ -109,9 +116,8 @@ impl Inbox {
 
     /// Returns the memory in bytes that the inbox holds, including unused memory of its buffers.
     pub fn held_bytes(&self) -> u64 {
-        let changes = self.changes.as_ref().map_or(0, |changes| {
-            size_of::<Changes>() + changes.items.capacity() * size_of::<(u64, Subscription)>() + changes.subjects
-        });
+        let changes =
+            self.changes.as_ref().map_or(0, |changes| size_of::<Changes>() + changes.buffer_bytes() + changes.subjects);
         self.messages.held_with_buffer() + changes as u64
     }
 
@@ -123,8 +129,7 @@ impl Inbox {
 
     /// Returns the memory in bytes of the buffers.
     pub(super) fn buffer_bytes(&self) -> usize {
-        let changes =
-            self.changes.as_ref().map_or(0, |changes| changes.items.capacity() * size_of::<(u64, Subscription)>());
+        let changes = self.changes.as_ref().map_or(0, |changes| changes.buffer_bytes());
         self.messages.capacity() * size_of::<Message>() + changes
     }
 
