@@ -49,7 +49,7 @@ fn options_state_when_they_fail() {
 /// Table of options in the guide for users of libzmq. Three columns are readable on a phone.
 #[test]
 fn guide_lists_each_option_with_its_names_and_default() {
-    let guide = read("src/guide/migrating_from_libzmq.md");
+    let guide = read("docs/book/src/migrating/libzmq.md");
     let (_, options) = guide.split_once("\n# Options\n").unwrap();
     let (options, _) = options.split_once("\n# ").unwrap();
     let rows = options.lines().filter_map(|line| line.strip_prefix("| ")?.strip_suffix('|'));
@@ -57,7 +57,7 @@ fn guide_lists_each_option_with_its_names_and_default() {
     let (kinds, mut wrong) = (kinds(), Vec::new());
     wrong.extend(rows.iter().filter(|row| row.len() != 3).map(|row| format!("not three columns: {row:?}")));
     for setter in setters().iter().filter(|setter| setter.name != "zap_handler") {
-        // The link of an option that depends on a feature is in `src/guide/mod.rs`.
+        // The link of an option that depends on a feature is in `src/guide.rs`.
         let links = [format!("(crate::Options::{})", setter.name), format!("`][{}]", setter.name)];
         let is_linked = |cell: &str| links.iter().any(|link| cell.contains(link));
         let Some(row) = rows.iter().find(|row| row.len() == 3 && is_linked(row[1])) else {

@@ -1,6 +1,6 @@
 //! Random programs of socket operations, run with sockets of sansmq, with sockets of libzmq, and with both together.
 //! Results of calls and received messages must agree, or the difference must be a row of the table in
-//! `src/guide/migrating_from_libzmq.md`.
+//! `docs/book/src/migrating/libzmq.md`.
 //!
 //! Each program runs on a simulated network first, which reports when no data is in transit. The other runs wait for
 //! the messages and connections of this reference run. An unexpected message is detected when it is received in place

@@ -1,5 +1,5 @@
 //! The known differences between sansmq and libzmq. Each is named by the first cell of its row in the table of
-//! `src/guide/migrating_from_libzmq.md`. A generated test program ends at its first difference, because later results
+//! `docs/book/src/migrating/libzmq.md`. A generated test program ends at its first difference, because later results
 //! depend on this difference.
 
 use super::program::{Op, Program, Switch, Target};
@@ -183,7 +183,7 @@ fn is_unroutable_with_immediate(
 
 #[test]
 fn guide_table_contains_each_known_difference() {
-    let table = include_str!("../../../../src/guide/migrating_from_libzmq.md");
+    let table = include_str!("../../../../docs/book/src/migrating/libzmq.md");
     for row in [
         REQUEST_LOST,
         INPROC_PEER_CLOSED,
