@@ -63,9 +63,11 @@ pub use sansmq_proto::{
 #[doc(inline)]
 pub use sansmq_runtime as runtime;
 pub use sansmq_runtime::{
-    Closed, Context, ContextClosed, Handle, Incoming, Monitor, Outgoing, Proxy, ProxyControl, ProxyError,
-    ProxyStatistics, ProxyTraffic, SocketClosed, SocketTraffic, StartError,
+    Closed, Context, ContextClosed, Handle, Monitor, Proxy, ProxyControl, ProxyError, ProxyStatistics, ProxyTraffic,
+    SocketClosed, SocketTraffic, StartError,
 };
+#[cfg(feature = "futures")]
+pub use sansmq_runtime::{Incoming, Outgoing};
 
 /// Sockets on mio: blocking sockets, an event loop that needs no async executor, and sockets in your own `mio::Poll`.
 #[cfg(feature = "mio")]

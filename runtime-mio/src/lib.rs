@@ -42,6 +42,7 @@ mod parker;
 mod poller;
 mod proxy;
 mod reactor;
+mod slots;
 mod socket;
 mod sources;
 mod stats;

@@ -2,6 +2,7 @@
 
 use crate::inbox::{Inbox, Request, TaskKey, TaskWaker};
 use crate::mio_runtime::Mio;
+use crate::slots::Slots;
 use crate::sources::Sources;
 use crate::sync;
 use crate::timers::Timers;
@@ -17,7 +18,6 @@ use sansmq_proto::kind::Kind;
 use sansmq_proto::socket::BindError;
 use sansmq_proto::{Endpoint, Instant, Options};
 use sansmq_runtime::{Context, Handle, ProcessId, Runtime, Task, TaskState, spawn_socket};
-use slab::Slab;
 use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
@@ -69,7 +69,7 @@ use std::sync::Arc;
 #[doc(alias("ZMQ_FD", "FD", "zmq_poller_fd"))]
 pub struct Reactor {
     runtime: Mio,
-    slots: Slab<Slot>,
+    slots: Slots<Slot>,
     generations: u64,
     timers: Timers,
     /// Keys of the tasks to poll, in this order. Contains each key at most once.
@@ -112,7 +112,14 @@ impl Reactor {
             process: ProcessId::current(),
         };
         let timers = Timers::default();
-        Ok(Self { runtime, slots: Slab::new(), generations: 0, timers, ready: VecDeque::new(), requests: Vec::new() })
+        Ok(Self {
+            runtime,
+            slots: Slots::default(),
+            generations: 0,
+            timers,
+            ready: VecDeque::new(),
+            requests: Vec::new(),
+        })
     }
 
     /// Creates a socket that runs on this reactor. The socket belongs to the global [`Context`], as do all sockets that
@@ -229,11 +236,10 @@ impl Reactor {
     }
 
     fn add_task(&mut self, task: Task<Mio>) {
-        let entry = self.slots.vacant_entry();
         self.generations += 1;
-        let key = TaskKey { index: entry.key(), serial: self.generations };
+        let key = TaskKey { index: self.slots.next_index(), serial: self.generations };
         let waker = Waker::from(Arc::new(TaskWaker { inbox: Arc::clone(&self.runtime.inbox), key }));
-        entry.insert(Slot { key, task, waker, is_ready: false, deadline: None });
+        self.slots.insert(Slot { key, task, waker, is_ready: false, deadline: None });
         self.set_ready(key);
     }
 

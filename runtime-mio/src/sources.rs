@@ -1,13 +1,13 @@
 //! [`Sources`]: the event sources (listeners and streams) that a reactor has registered with mio, and [`Registered`],
 //! one source with its readiness.
 
+use crate::slots::Slots;
 use core::fmt;
 use core::sync::atomic::{AtomicU8, Ordering};
 use core::task::{Context, Poll, Waker};
 use mio::event::{Event, Source};
 use mio::{Interest, Registry, Token};
 use sansmq_proto::NetworkError;
-use slab::Slab;
 use std::io::{self, ErrorKind};
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub(crate) struct Sources {
     registry: Registry,
     tokens: Range<usize>,
-    slots: Mutex<Slab<Arc<Readiness>>>,
+    slots: Mutex<Slots<Arc<Readiness>>>,
 }
 
 /// Readiness of an event source. Stored, because mio reports each change only once (edge-triggered). While a source is
@@ -39,7 +39,7 @@ impl Sources {
         Self { registry, tokens, slots: Mutex::default() }
     }
 
-    fn slots(&self) -> MutexGuard<'_, Slab<Arc<Readiness>>> {
+    fn slots(&self) -> MutexGuard<'_, Slots<Arc<Readiness>>> {
         self.slots.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -122,7 +122,7 @@ impl<S: Source> Registered<S> {
     pub(crate) fn new(sources: &Arc<Sources>, mut source: S, interest: Interest) -> Result<Self, NetworkError> {
         let readiness = Arc::new(Readiness { flags: AtomicU8::new(READABLE | WRITABLE), waker: Mutex::default() });
         let mut slots = sources.slots();
-        let token = slots.vacant_key();
+        let token = slots.next_index();
         if token >= sources.tokens.len() {
             return Err(NetworkError::TooManyFiles);
         }
@@ -209,7 +209,7 @@ impl<S: Source> Drop for Registered<S> {
     fn drop(&mut self) {
         // The source is closed next, so an error has no effect.
         let _ = self.sources.registry.deregister(&mut self.source);
-        drop(self.sources.slots().try_remove(self.token));
+        drop(self.sources.slots().remove(self.token));
     }
 }
 

@@ -1,8 +1,8 @@
 //! sansmq on smol: the sockets of [`sansmq_proto`], with IO by `async-io`.
 //!
 //! The application can await the futures of a socket on any executor: under `smol::block_on`, on an `Executor`, or on
-//! another runtime, even tokio. The tasks of a socket need only the reactor of `async-io`. They run on smol's global
-//! executor, or on an executor of your choice with `Socket::on` and [`Smol::new`]. If that executor runs on the thread
+//! another runtime, even tokio. The tasks of a socket need only the reactor of `async-io`. They run on a thread of this crate, which
+//! the first socket starts, or on an executor of your choice with `Socket::on` and [`Smol::new`]. If that executor runs on the thread
 //! that uses the socket, messages are not passed between threads. This reduces the round-trip time by nearly half.
 //!
 //! The tasks of a socket end with their executor, or with the process. Before that, wait for `Context::global().close(…)`,
@@ -32,6 +32,7 @@
 // Shows on the page of each item the feature that it needs. docs.rs sets the flag.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod background;
 mod net;
 
 use sansmq_proto::kind::Any;
@@ -43,7 +44,7 @@ pub use sansmq_runtime as runtime;
 
 pub use net::{Smol, SmolListener, SmolStream, SmolTimer, Task};
 
-/// Socket that runs on smol's global executor, or on the executor that is passed to `Socket::on`. Its methods are those of
+/// Socket that runs on the thread of this crate, or on the executor that is passed to `Socket::on`. Its methods are those of
 /// [`Handle`](sansmq_runtime::Handle).
 pub type Socket<T = Any> = Served<Smol, T>;
 

@@ -1,5 +1,6 @@
 //! [`Runtime`] on smol: [`Smol`], with its TCP and Unix domain socket streams, listeners and timers.
 
+use crate::background;
 use async_io::Async;
 use core::fmt;
 use core::net::SocketAddr;
@@ -29,6 +30,8 @@ pub type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// Runtime on which [`Socket`](crate::Socket)s run. Tasks run on an executor; IO and timers use the reactor of
 /// `async-io`.
+///
+/// For smol's global executor: `Smol::new(|task| smol::spawn(task).detach())`. With an executor of your own:
 ///
 /// ```
 /// use sansmq::smol::{Smol, Socket};
@@ -66,9 +69,10 @@ impl Smol {
 }
 
 impl CurrentRuntime for Smol {
-    /// Returns a runtime on smol's global executor.
+    /// Returns a runtime on the background thread of this crate, which the first call starts.
     fn try_current() -> Result<Self, StartError> {
-        Ok(Self::new(|task| smol::spawn(task).detach()))
+        background::start()?;
+        Ok(Self::new(background::spawn))
     }
 }
 

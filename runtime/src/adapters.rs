@@ -1,21 +1,16 @@
-//! Futures, streams and sinks of a [`Handle`].
+//! Futures and monitors of a [`Handle`](crate::Handle).
 
-use crate::batch::poll_send_many;
-use crate::handle::Handle;
 use crate::state::{Shared, State};
 use crate::turn::TurnKey;
 use core::fmt;
 use core::future::{Future, poll_fn};
 use core::pin::Pin;
-use core::task::{Context, Poll, ready};
-use futures_core::Stream;
-use futures_sink::Sink;
-use sansmq_proto::kind::{Receives, Sends};
+use core::task::{Context, Poll};
 use sansmq_proto::socket::Unsent;
 use sansmq_proto::{Event, Message, RecvError, SendError};
 use std::sync::Arc;
 
-/// Future of [`Handle::recv`]: receives the next message.
+/// Future of [`Handle::recv`](crate::Handle::recv): receives the next message.
 #[must_use = "futures do nothing unless awaited"]
 pub struct Recv<'a>(pub(crate) TurnKey<&'a Arc<Shared>>);
 
@@ -34,7 +29,7 @@ impl Future for Recv<'_> {
     }
 }
 
-/// Future of [`Handle::send`]: sends one message.
+/// Future of [`Handle::send`](crate::Handle::send): sends one message.
 // The message is first: behind the padding of another field, it would be moved in pieces that begin in the padding, and a load of
 // such a piece waits until two stores have completed.
 #[must_use = "futures do nothing unless awaited"]
@@ -100,95 +95,8 @@ fn refused(why: Unsent, message: Option<Message>, shared: &Shared) -> Result<(),
     message.map_or(Ok(()), |message| Err(shared.with(|state| state.socket.send_error(why, message))))
 }
 
-/// Stream of received messages; see [`Handle::stream`].
-///
-/// The stream ends when the socket is closed. Other errors are items; the stream ends after one that is
-/// [final](RecvError::is_final).
-pub struct Incoming<T: Receives> {
-    key: TurnKey<Arc<Shared>>,
-    /// Handle that keeps the socket open while the stream exists.
-    handle: Handle<T>,
-    /// True after an error which every later call would return too.
-    has_ended: bool,
-}
-
-impl<T: Receives> Incoming<T> {
-    pub(crate) fn new(handle: Handle<T>) -> Self {
-        Self { key: TurnKey::new(Arc::clone(handle.shared())), handle, has_ended: false }
-    }
-}
-
-impl<T: Receives> Stream for Incoming<T> {
-    type Item = Result<Message, RecvError>;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        if self.has_ended {
-            return Poll::Ready(None);
-        }
-        let result = ready!(self.key.receive(cx, |state| arrived(state.socket.recv())));
-        self.has_ended = result.as_ref().is_err_and(RecvError::is_final);
-        Poll::Ready((result != Err(RecvError::Closed)).then_some(result))
-    }
-}
-
-/// Sink of messages to send; see [`Handle::sink`].
-///
-/// The sink stores messages until it is flushed, at most 64: then it first sends those that it has stored. So a message is sent
-/// by `SinkExt::send` and `send_all`, which flush, but not by `feed` alone. Messages that the sink stores are lost when it is dropped.
-/// Flushing the sink waits until the socket has queued all of them.
-///
-/// An error of a flush contains the message that cannot be sent. The messages behind it stay in the sink.
-pub struct Outgoing<T: Sends> {
-    key: TurnKey<Arc<Shared>>,
-    handle: Handle<T>,
-    waiting: Vec<Message>,
-}
-
-/// Number of messages that a sink stores.
-const STORED: usize = 64;
-
-impl<T: Sends> Outgoing<T> {
-    pub(crate) fn new(handle: Handle<T>) -> Self {
-        let key = TurnKey::new(Arc::clone(handle.shared()));
-        Self { key, handle, waiting: Vec::new() }
-    }
-
-    /// Sends stored messages until fewer than `count` are left.
-    fn poll_below(&mut self, cx: &mut Context<'_>, count: usize) -> Poll<Result<(), SendError>> {
-        while self.waiting.len() >= count {
-            ready!(poll_send_many(&mut self.key, cx, &mut self.waiting))?;
-        }
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl<T: Sends> Sink<Message> for Outgoing<T> {
-    type Error = SendError;
-
-    fn poll_ready(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
-        self.poll_below(cx, STORED)
-    }
-
-    fn start_send(mut self: Pin<&mut Self>, message: Message) -> Result<(), SendError> {
-        if self.waiting.len() >= STORED {
-            // The caller did not wait for `poll_ready`.
-            return Err(SendError::Full(message));
-        }
-        self.waiting.push(message);
-        Ok(())
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
-        self.poll_below(cx, 1)
-    }
-
-    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
-        self.poll_flush(cx)
-    }
-}
-
-/// Stream of a socket's events; see [`Handle::monitor`]. A monitor does not keep the socket open. The stream ends when
-/// the socket is closed.
+/// Events of a socket; see [`Handle::monitor`](crate::Handle::monitor). A monitor does not keep the socket open, and ends when the
+/// socket is closed. With the feature `futures` it is a `Stream` too.
 ///
 /// At most 1000 unread events are queued for each monitor. When more events occur, the oldest events are dropped, and
 /// [`Event::Lagged`] reports their number.
@@ -205,14 +113,14 @@ impl Monitor {
     }
 
     /// Returns true if the current process is a forked child, and the tasks of the socket run in its parent; see
-    /// [`Handle::is_inherited`].
+    /// [`Handle::is_inherited`](crate::Handle::is_inherited).
     pub fn is_inherited(&self) -> bool {
         self.shared.is_inherited()
     }
 
     /// Waits for the next event. Returns `None` after the socket has closed. Cancel-safe.
     pub async fn next(&mut self) -> Option<Event> {
-        poll_fn(|cx| Pin::new(&mut *self).poll_next(cx)).await
+        poll_fn(|cx| self.poll_event(cx)).await
     }
 
     /// Waits for the first event for which `pick` returns `Some`, and returns that value. Returns `None` after the
@@ -225,12 +133,8 @@ impl Monitor {
             }
         }
     }
-}
 
-impl Stream for Monitor {
-    type Item = Event;
-
-    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Event>> {
+    pub(crate) fn poll_event(&self, cx: &mut Context<'_>) -> Poll<Option<Event>> {
         self.shared.poll_locked(cx, true, |state, cx, _| state.poll_monitor(self.id, cx))
     }
 }
@@ -251,18 +155,6 @@ impl fmt::Debug for Recv<'_> {
 impl fmt::Debug for Send<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Send")
-    }
-}
-
-impl<T: Receives> fmt::Debug for Incoming<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Incoming").field(&self.handle).finish()
-    }
-}
-
-impl<T: Sends> fmt::Debug for Outgoing<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Outgoing").field(&self.handle).finish()
     }
 }
 

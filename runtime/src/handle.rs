@@ -1,6 +1,6 @@
 //! [`Handle`]: a socket shared between an application and the tasks of a runtime.
 
-use crate::adapters::{Incoming, Monitor, Outgoing, Recv, Send, arrived};
+use crate::adapters::{Monitor, Recv, Send, arrived};
 use crate::budget::Budget;
 use crate::closing::Closed;
 use crate::context::Context;
@@ -250,14 +250,6 @@ impl<T: Kind> Handle<T> {
         })
         .await;
     }
-
-    /// Returns a [`Sink`](futures_sink::Sink) that sends messages with this socket.
-    pub fn sink(&self) -> Outgoing<T>
-    where
-        T: Sends,
-    {
-        Outgoing::new(self.clone())
-    }
 }
 
 impl<T: Kind> Handle<T> {
@@ -342,15 +334,6 @@ impl<T: Kind> Handle<T> {
         T: Receives,
     {
         self.until(|state| &mut state.readable, Socket::can_recv).await;
-    }
-
-    /// Returns a [`Stream`](futures_core::Stream) of the messages that this socket receives. The stream ends when the
-    /// socket is closed.
-    pub fn stream(&self) -> Incoming<T>
-    where
-        T: Receives,
-    {
-        Incoming::new(self.clone())
     }
 }
 

@@ -72,6 +72,8 @@ mod served;
 mod shared_listener;
 mod socket_types;
 mod state;
+#[cfg(feature = "futures")]
+mod streams;
 mod supervisor;
 mod sync;
 mod task;
@@ -84,7 +86,7 @@ mod waiters;
 mod wakes;
 mod zap;
 
-pub use adapters::{Incoming, Monitor, Outgoing, Recv, Send};
+pub use adapters::{Monitor, Recv, Send};
 pub use batch::{RecvMany, SendMany};
 pub use bound_listener::BoundListener;
 pub use budget::Budget;
@@ -100,4 +102,6 @@ pub use race::{DialTimer, race};
 pub use runtime::{AsyncTimer, PollListener, PollStream, Runtime, TimedRuntime, spawn_socket};
 pub use sansmq_proto as proto;
 pub use served::{CurrentRuntime, Served, StartError};
+#[cfg(feature = "futures")]
+pub use streams::{Incoming, Outgoing};
 pub use task::{Task, TaskFuture, TaskState};

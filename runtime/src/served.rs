@@ -39,9 +39,9 @@ pub enum StartError {
     /// There is no current runtime. Carries its name.
     #[error("there is no {0} runtime here: create the socket inside of one, or name the runtime with `on`")]
     NoRuntime(&'static str),
-    /// The event loop of the blocking sockets, which runs in the background, could not start: the operating system has no
-    /// thread or no descriptors left.
-    #[error("the background thread of the blocking sockets could not start: {0}")]
+    /// The thread on which the sockets run in the background could not start: the operating system has no thread or no
+    /// descriptors left.
+    #[error("the background thread of the sockets could not start: {0}")]
     Background(#[source] std::io::Error),
 }
 

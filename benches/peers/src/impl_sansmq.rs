@@ -70,7 +70,7 @@ pub fn template(frames: usize, body: &[u8]) -> Message {
 pub enum Sansmq {
     /// The current tokio runtime.
     Tokio,
-    /// smol's global executor, which has its own threads.
+    /// The executor of `sansmq-smol`, which has its own thread.
     Smolg,
     /// An executor on the one thread that runs it.
     Smol(smol::Smol, Arc<::smol::Executor<'static>>),

@@ -38,7 +38,7 @@ pub(crate) fn run<R: Send + 'static, F: Future<Output = Result<R, Failure>> + Se
         Flavor::CurrentThread => Builder::new_current_thread().enable_all().build()?,
         Flavor::MultiThread => Builder::new_multi_thread().enable_all().build()?,
         Flavor::Smol => {
-            // On smol's global executor each message would pass between threads.
+            // On the thread of `sansmq-smol` each message would pass between threads.
             let executor = Arc::new(Executor::new());
             let here = Arc::clone(&executor);
             let backend = Backend::Smol(smol::Smol::new(move |task| here.spawn(task).detach()));

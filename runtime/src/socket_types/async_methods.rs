@@ -113,10 +113,7 @@ macro_rules! async_methods {
 
         $crate::socket_methods! { try_send_many }
 
-        /// Returns a [`Sink`](sansmq_runtime::Outgoing) that sends messages with this socket.
-        pub fn sink(&self) -> $crate::Outgoing<$crate::proto::kind::$kind> {
-            self.0.sink()
-        }
+        $crate::futures_methods! { sink $kind }
     };
     (receive $kind:ident) => {
         /// Receives the next message. The peers that have sent messages take turns (fair queueing). Waits while no
@@ -174,11 +171,7 @@ macro_rules! async_methods {
 
         $crate::socket_methods! { try_recv_many }
 
-        /// Returns a [`Stream`](sansmq_runtime::Incoming) of the messages that this socket receives. It ends when the
-        /// socket is closed.
-        pub fn stream(&self) -> $crate::Incoming<$crate::proto::kind::$kind> {
-            self.0.stream()
-        }
+        $crate::futures_methods! { stream $kind }
     };
     (publish $kind:ident) => {
         /// Waits until a message with this topic or group would be sent to at least `peers` peers. Solves the "slow

@@ -6,6 +6,7 @@
 mod async_methods;
 mod contents;
 mod examples;
+mod futures_methods;
 mod methods;
 
 /// Defines the twenty types of sockets of a runtime, `ReqSocket` to `StreamSocket`, in the module of the caller. The
