@@ -2,6 +2,7 @@
 //! a stream of the test, allocations, fuzz targets, and layering rules of the source code.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
+mod book;
 mod buffer_stream;
 mod costs;
 mod documentation;
