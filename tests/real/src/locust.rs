@@ -49,7 +49,15 @@ pub struct Totals {
 pub async fn work(master: Endpoint, name: &str, mut load: impl FnMut(u64) -> Vec<Request>) -> Result<Totals, Error> {
     let socket = DealerSocket::with_options(Options::new().routing_id(name.to_owned())?);
     socket.connect(master)?;
-    let mut worker = Worker { name, socket, state: "ready", users: 0, spawned: 0.0, statistics: Statistics::default() };
+    let mut worker = Worker {
+        name,
+        socket,
+        state: "ready",
+        users: 0,
+        classes: Value::Map(Vec::new()),
+        spawned: 0.0,
+        statistics: Statistics::default(),
+    };
     worker.send("client_ready", Value::from(VERSION)).await?;
 
     let [mut heartbeat, mut report, mut tick] = [HEARTBEAT, REPORT, Duration::from_millis(10)].map(interval);
@@ -91,6 +99,8 @@ struct Worker<'a> {
     socket: DealerSocket,
     state: &'static str,
     users: u64,
+    /// Users of each class, as in the last `spawn`.
+    classes: Value,
     /// Time stamp of the last `spawn`.
     spawned: f64,
     statistics: Statistics,
@@ -119,7 +129,8 @@ impl Worker<'_> {
         }
         self.spawned = timestamp;
         self.users = classes.iter().filter_map(|(_, users)| users.as_u64()).sum();
-        let data = map([("user_classes_count", job["user_classes_count"].clone()), ("user_count", self.users.into())]);
+        self.classes = job["user_classes_count"].clone();
+        let data = map([("user_classes_count", self.classes.clone()), ("user_count", self.users.into())]);
         self.send("spawning_complete", data).await?;
         let begins = self.state != "running";
         self.state = "running";
@@ -127,7 +138,7 @@ impl Worker<'_> {
     }
 
     async fn stop(&mut self) -> Result<(), Error> {
-        (self.state, self.users) = ("ready", 0);
+        (self.state, self.users, self.classes) = ("ready", 0, Value::Map(Vec::new()));
         self.report().await?;
         self.send("client_stopped", Value::Nil).await?;
         self.send("client_ready", Value::from(VERSION)).await
@@ -154,7 +165,7 @@ impl Worker<'_> {
             ("stats", Value::Array(entries.collect())),
             ("stats_total", total.encode("", "Aggregated")),
             ("errors", Value::Map(errors.collect())),
-            ("user_classes_count", Value::Map(Vec::new())),
+            ("user_classes_count", self.classes.clone()),
             ("user_count", self.users.into()),
         ]);
         self.send("stats", data).await

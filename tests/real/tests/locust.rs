@@ -41,6 +41,7 @@ async fn worker_is_in_report_of_master() -> Outcome {
     let totals = soon(work(endpoint.parse()?, "sansmq-worker", load)).await??;
     assert_eq!((totals.requests, totals.users, totals.tests), (100, 4, 1), "{totals:?}");
     assert!(totals.heartbeats >= 2, "{totals:?}");
+    assert_eq!(master.line().await?, "users 4");
     // The master exits with 1, because requests have failed.
     assert_eq!(master.end().await?.code(), Some(1));
 
