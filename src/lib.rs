@@ -12,7 +12,7 @@
 //! - [`Options`]: [`linger`](Options::linger), high-water marks, the routing id ([identity](Options::routing_id)) and all
 //!   other options of sockets
 //! - [`Message`] and [`Frame`]: the values that sockets send and receive, and their conversions
-//! - [`guide`]: security, scaling, and the counterparts of the calls and options of libzmq
+//! - [`guide`]: tutorial, cookbook, migration, security, embedding and internals
 //!
 // The examples in README.md use these features.
 #![cfg_attr(any(not(doctest), all(feature = "tokio", feature = "mio", feature = "os")), doc = include_str!("../README.md"))]
