@@ -36,7 +36,7 @@ pub use sansmq_os::keys;
 #[doc(inline)]
 pub use sansmq_proto as proto;
 pub use sansmq_proto::address::{
-    Host, IpcName, Keepalive, KeepaliveConfig, OutOfRange, ParseEndpointError, Resource, Source,
+    Host, IpcName, Keepalive, KeepaliveConfig, OutOfRange, ParseEndpointError, Resource, Source, TransportOption,
 };
 pub use sansmq_proto::connection::{Credentials, Fault, Peer, RoundTrip, SocksError, Timeout};
 pub use sansmq_proto::message::{Envelope, FrameCountError};

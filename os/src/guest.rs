@@ -84,18 +84,15 @@ pub fn resolve(endpoint: &Endpoint) -> Result<vec::IntoIter<SocketAddr>, Network
 /// [`Guest::transport`]. Does not block.
 ///
 /// # Errors
-/// The error of the operating system, if the attempt has failed at once. [`NetworkError::Unsupported`] for Unix domain sockets on
-/// other systems than Unix.
+/// The error of the operating system, if the attempt has failed at once. [`NetworkError::NoIpc`] for Unix domain sockets on other
+/// systems than Unix.
 pub fn dial(target: &Target, transport: &TransportConfig) -> Result<SystemStream, NetworkError> {
     match target {
         Target::Tcp(route) => tcp::connect(*route, transport).map(StdStream::Tcp).map(SystemStream),
         #[cfg(unix)]
-        Target::Ipc(name) => match ipc::connect(name, transport) {
-            Ok(stream) => Ok(SystemStream(StdStream::Unix(stream))),
-            Err(failure) => Err(error(&failure)),
-        },
+        Target::Ipc(name) => ipc::connect(name, transport).map(StdStream::Unix).map(SystemStream),
         #[cfg(not(unix))]
-        Target::Ipc(_) => Err(NetworkError::Unsupported),
+        Target::Ipc(_) => Err(NetworkError::NoIpc),
     }
 }
 

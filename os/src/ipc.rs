@@ -36,8 +36,10 @@ use std::path::{Path, PathBuf};
 ///   another type;
 /// - [`NetworkError::DirectoryNotWritable`]: this process may not create a file in the directory;
 /// - [`NetworkError::InvalidPath`]: the name is empty, too long for this system, or contains a zero byte;
+/// - [`NetworkError::NoAbstractNames`]: the name is abstract, and this system is neither Linux nor Android;
 /// - any other error of the operating system.
 pub fn bind(name: &IpcName, transport: &TransportConfig) -> Result<(UnixListener, IpcName, Claim), NetworkError> {
+    check_supported(name)?;
     open(name, transport).map_err(|failure| {
         let kind = failure.kind();
         match (kind, name) {
@@ -148,13 +150,17 @@ fn identity(file: &Metadata) -> (u64, u64) {
 /// local socket succeeds or fails at once.
 ///
 /// # Errors
-/// - [`ErrorKind::NotFound`]: there is no such file;
-/// - [`ErrorKind::ConnectionRefused`]: no process listens at the file;
-/// - [`ErrorKind::WouldBlock`]: the backlog of the listener is full, and a later call can succeed;
+/// - [`NetworkError::PathNotFound`]: there is no such file;
+/// - [`NetworkError::Refused`]: no process listens at the file;
+/// - [`NetworkError::TimedOut`]: the backlog of the listener is full, and a later call can succeed;
+/// - [`NetworkError::NoAbstractNames`]: the name is abstract, and this system is neither Linux nor Android;
 /// - any other error of the operating system.
-///
-/// [`error`] converts all these errors to [`NetworkError`].
-pub fn connect(name: &IpcName, transport: &TransportConfig) -> io::Result<UnixStream> {
+pub fn connect(name: &IpcName, transport: &TransportConfig) -> Result<UnixStream, NetworkError> {
+    check_supported(name)?;
+    open_stream(name, transport).map_err(|failure| error(&failure))
+}
+
+fn open_stream(name: &IpcName, transport: &TransportConfig) -> io::Result<UnixStream> {
     let address = address(name)?;
     let stream = UnixStream::from(socket()?);
     stream.set_nonblocking(true)?;
@@ -230,6 +236,16 @@ fn listen(name: &IpcName, transport: &TransportConfig) -> io::Result<UnixListene
     socket.listen(backlog(transport))?;
     listener.set_nonblocking(true)?;
     Ok(listener)
+}
+
+/// Returns an error if this system has no names of this kind.
+fn check_supported(name: &IpcName) -> Result<(), NetworkError> {
+    match name {
+        IpcName::Abstract(_) if !cfg!(any(target_os = "linux", target_os = "android")) => {
+            Err(NetworkError::NoAbstractNames)
+        }
+        IpcName::Path(_) | IpcName::Abstract(_) | IpcName::Any => Ok(()),
+    }
 }
 
 fn address(name: &IpcName) -> io::Result<UnixAddr> {

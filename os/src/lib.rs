@@ -3,7 +3,7 @@
 //! `curve`, certificate files (`keys`).
 //!
 //! No call blocks, except those of `keys` and name lookups of `guest`. The crate is independent of runtimes and event loops, and returns non-blocking types of
-//! `std`. On systems without Unix domain sockets, runtimes return [`NetworkError::Unsupported`] for `ipc` endpoints.
+//! `std`. On systems without Unix domain sockets, runtimes return [`NetworkError::NoIpc`] for `ipc` endpoints.
 
 // Shows on the page of each item the feature that it needs. docs.rs sets the flag.
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -21,6 +21,8 @@ mod net;
 mod open;
 mod std_listener;
 pub mod tcp;
+#[cfg(any(windows, test))]
+mod windows_numbers;
 
 pub use lookup::{MAX_LOOKUPS, lookup_addresses};
 #[cfg(feature = "runtime")]
@@ -36,7 +38,7 @@ use std::io;
 #[cfg(unix)]
 pub use peer::credentials;
 
-/// Converts the error of a network call to a [`NetworkError`]. On Unix, more exact than
+/// Converts the error of a network call to a [`NetworkError`]. On Unix and on Windows, more exact than
 /// `NetworkError::from(error.kind())`: recognizes, for example, that too many files are open.
 pub fn error(error: &io::Error) -> NetworkError {
     #[cfg(unix)]
@@ -52,6 +54,10 @@ pub fn error(error: &io::Error) -> NetworkError {
             Errno::EAGAIN => return NetworkError::TimedOut,
             _ => {}
         }
+    }
+    #[cfg(windows)]
+    if let Some(exact) = error.raw_os_error().and_then(windows_numbers::network_error) {
+        return exact;
     }
     error.kind().into()
 }

@@ -1,8 +1,8 @@
 //! Common code of the mio, tokio and smol runtimes: opening listeners, connecting, and [`BindListener`].
 
-use crate::{OpenListener, StdListener, StdStream, lookup_addresses, tcp};
 #[cfg(unix)]
-use crate::{error, ipc};
+use crate::ipc;
+use crate::{OpenListener, StdListener, StdStream, lookup_addresses, tcp};
 use core::future::Future;
 use sansmq_proto::address::TransportConfig;
 use sansmq_proto::kind::Kind;
@@ -64,8 +64,12 @@ pub async fn dial<S, F: Future<Output = Result<S, NetworkError>>>(
 ) -> Result<S, NetworkError> {
     #[cfg(unix)]
     if let Endpoint::Ipc(name) = endpoint {
-        let stream = ipc::connect(name, transport).map_err(|failure| error(&failure))?;
+        let stream = ipc::connect(name, transport)?;
         return establish(StdStream::Unix(stream)).await;
+    }
+    #[cfg(not(unix))]
+    if let Endpoint::Ipc(_) = endpoint {
+        return Err(NetworkError::NoIpc);
     }
     let routes = endpoint.routes(lookup_addresses(endpoint).await?);
     let establish = &establish;

@@ -64,6 +64,10 @@ impl OpenListener {
         if let Endpoint::Ipc(name) = endpoint {
             return Some(Self::ipc(name, transport));
         }
+        #[cfg(not(unix))]
+        if let Endpoint::Ipc(_) = endpoint {
+            return Some(Err(NetworkError::NoIpc));
+        }
         let addresses = endpoint.socket_addr().map_or_else(|| interface_addresses(endpoint), |address| vec![address]);
         (!addresses.is_empty()).then(|| Self::at_first(addresses, transport))
     }

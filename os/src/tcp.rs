@@ -5,7 +5,7 @@ mod options;
 
 use crate::{backlog, check_listens, error, size_buffers};
 use sansmq_proto::NetworkError;
-use sansmq_proto::address::{KeepaliveConfig, Route, TransportConfig};
+use sansmq_proto::address::{KeepaliveConfig, Route, TransportConfig, TransportOption};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use std::io::{self, ErrorKind};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -17,7 +17,7 @@ use std::time::Duration;
 /// # Errors
 /// - [`NetworkError::OptionRejected`], [`NetworkError::PermissionDenied`] or [`NetworkError::NoSuchDevice`]: an option
 ///   of `transport` is rejected;
-/// - [`NetworkError::NoReusePort`]: `reuse_port` is set, and this system does not support it;
+/// - [`NetworkError::UnsupportedOption`]: this system does not have an option of `transport`;
 /// - another error of the operating system.
 pub fn listen(at: SocketAddr, transport: &TransportConfig) -> Result<TcpListener, NetworkError> {
     match open(at, transport) {
@@ -35,10 +35,10 @@ fn open(at: SocketAddr, transport: &TransportConfig) -> Result<TcpListener, Netw
     #[cfg(not(windows))]
     socket.set_reuse_address(true).map_err(|failure| error(&failure))?;
     if transport.reuse_port {
-        options::reuse_port(&socket)?;
+        option_result(TransportOption::ReusePort, options::reuse_port(&socket))?;
     }
     if is_dual(at, transport) {
-        option_result(socket.set_only_v6(false))?;
+        option_result(TransportOption::DualStack, socket.set_only_v6(false))?;
     }
     let listening = socket.bind(&at.into()).and_then(|()| socket.listen(backlog(transport)));
     listening.map_err(|failure| error(&failure))?;
@@ -122,7 +122,7 @@ fn socket(address: SocketAddr, transport: &TransportConfig) -> Result<Socket, Ne
     // Nagle's algorithm would delay small messages, and the connection already batches them. An error only costs latency.
     let _ = socket.set_tcp_nodelay(true);
     if let Some(device) = &transport.device {
-        option_result(options::device(&socket, device))?;
+        option_result(TransportOption::BindToDevice, options::device(&socket, device))?;
     }
     tune(&socket, transport)?;
     Ok(socket)
@@ -132,32 +132,43 @@ fn socket(address: SocketAddr, transport: &TransportConfig) -> Result<Socket, Ne
 /// retransmission timeout, type of service and priority. Also limits the unsent bytes that the operating system holds,
 /// so that a PING is not sent long after it was written.
 fn tune(socket: &Socket, transport: &TransportConfig) -> Result<(), NetworkError> {
-    option_result(size_buffers(socket, transport))?;
+    option_result(TransportOption::BufferSize, size_buffers(socket, transport))?;
     options::limit_unsent(socket);
     match &transport.keepalive {
         KeepaliveConfig::System => {}
-        KeepaliveConfig::Off => option_result(socket.set_keepalive(false))?,
-        KeepaliveConfig::On(keepalive) => option_result(options::keepalive(socket, keepalive))?,
+        KeepaliveConfig::Off => option_result(TransportOption::Keepalive, socket.set_keepalive(false))?,
+        KeepaliveConfig::On(keepalive) => options::keepalive(socket, keepalive)?,
     }
     if let Some(timeout) = transport.max_retransmit_timeout {
-        option_result(options::max_retransmit_timeout(socket, timeout))?;
+        option_result(TransportOption::MaxRetransmitTimeout, options::max_retransmit_timeout(socket, timeout))?;
     }
     if let Some(value) = transport.tos {
-        option_result(options::tos(socket, value))?;
+        options::tos(socket, value)?;
     }
     if let Some(priority) = transport.priority {
-        option_result(options::priority(socket, priority))?;
+        option_result(TransportOption::Priority, options::priority(socket, priority))?;
     }
     Ok(())
 }
 
-/// Converts the result of setting an option of an operating system socket. Every error becomes
-/// [`NetworkError::OptionRejected`], except a missing permission and a missing network interface.
-fn option_result(result: io::Result<()>) -> Result<(), NetworkError> {
+/// Converts the result of setting an option of an operating system socket. An option that does not exist becomes
+/// [`NetworkError::UnsupportedOption`], and every other error [`NetworkError::OptionRejected`], except a missing permission and a
+/// missing network interface.
+fn option_result(option: TransportOption, result: io::Result<()>) -> Result<(), NetworkError> {
     result.map_err(|failure| match error(&failure) {
         specific @ (NetworkError::PermissionDenied | NetworkError::NoSuchDevice) => specific,
-        _ => NetworkError::OptionRejected,
+        _ if is_unknown_option(&failure) => NetworkError::UnsupportedOption(option),
+        _ => NetworkError::OptionRejected(option),
     })
+}
+
+/// Returns true if the operating system does not have an option: it depends on its version too.
+fn is_unknown_option(failure: &io::Error) -> bool {
+    #[cfg(unix)]
+    const UNKNOWN: i32 = nix::errno::Errno::ENOPROTOOPT as i32;
+    #[cfg(windows)]
+    const UNKNOWN: i32 = crate::windows_numbers::WSAENOPROTOOPT;
+    failure.kind() == ErrorKind::Unsupported || failure.raw_os_error() == Some(UNKNOWN)
 }
 
 fn is_dual(at: SocketAddr, transport: &TransportConfig) -> bool {

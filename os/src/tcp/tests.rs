@@ -21,6 +21,12 @@ fn all_options() -> TransportConfig {
     transport
 }
 
+fn keepalive_config(keepalive: Keepalive) -> TransportConfig {
+    let mut transport = TransportConfig::new();
+    transport.keepalive = KeepaliveConfig::On(keepalive);
+    transport
+}
+
 /// Returns both streams of a new connection to `listener`: the connecting stream, then the accepted stream.
 fn pair(listener: &TcpListener, transport: &TransportConfig) -> [TcpStream; 2] {
     let stream = dial(listener.local_addr().unwrap(), transport);
@@ -127,10 +133,59 @@ fn rejected_options_are_errors() {
     assert_eq!(refused(&transport), NetworkError::NoSuchDevice);
     let mut transport = TransportConfig::new();
     transport.max_retransmit_timeout = Some(Duration::from_millis(u32::MAX.into()));
-    assert_eq!(refused(&transport), NetworkError::OptionRejected);
+    assert_eq!(refused(&transport), NetworkError::OptionRejected(TransportOption::MaxRetransmitTimeout));
     let datagrams = std::net::UdpSocket::bind(LOCAL).unwrap();
     let not_listening = TcpListener::from(std::os::fd::OwnedFd::from(datagrams));
     assert_eq!(from_listener(not_listening, &TransportConfig::new()).unwrap_err(), NetworkError::NotListening);
+}
+
+/// Each option either reaches the operating system, or is an error that names the option and the system.
+#[test]
+fn option_that_the_system_lacks_is_an_error_with_both_names() {
+    use TransportOption as O;
+    let linux = cfg!(any(target_os = "linux", target_os = "android"));
+    let keepalive = keepalive_config;
+    let second = Duration::from_secs(1);
+    let config = |set: fn(&mut TransportConfig)| {
+        let mut transport = TransportConfig::new();
+        set(&mut transport);
+        transport
+    };
+    let has_keepalive_times = !cfg!(target_os = "openbsd");
+    let cases = [
+        (O::Priority, linux, config(|transport| transport.priority = Some(1))),
+        (
+            O::MaxRetransmitTimeout,
+            linux,
+            config(|transport| transport.max_retransmit_timeout = Some(Duration::from_secs(9))),
+        ),
+        (O::Tos, !cfg!(windows), config(|transport| transport.tos = Some(0xb8))),
+        (O::KeepaliveIdle, has_keepalive_times, keepalive(Keepalive::new().idle(50 * second).unwrap())),
+        (O::KeepaliveInterval, has_keepalive_times, keepalive(Keepalive::new().interval(7 * second).unwrap())),
+        (O::KeepaliveCount, has_keepalive_times, keepalive(Keepalive::new().count(3).unwrap())),
+    ];
+    for (option, exists, transport) in cases {
+        let result = listen(LOCAL, &transport).map(drop);
+        // Some versions of Windows have no count.
+        let exists = exists && !(cfg!(windows) && option == O::KeepaliveCount && result.is_err());
+        let expected = if exists { Ok(()) } else { Err(NetworkError::UnsupportedOption(option)) };
+        assert_eq!(result, expected, "{option}");
+    }
+    if !linux {
+        let device = config(|transport| transport.device = Some("lo".into()));
+        assert_eq!(listen(LOCAL, &device).unwrap_err(), NetworkError::UnsupportedOption(O::BindToDevice));
+    }
+    let text = NetworkError::UnsupportedOption(O::Priority).to_string();
+    assert!(text.contains("`priority`") && text.contains(std::env::consts::OS), "{text}");
+}
+
+#[test]
+fn keepalive_parameters_that_are_not_set_stay_those_of_the_system() {
+    let plain = listen(LOCAL, &keepalive_config(Keepalive::new())).unwrap();
+    let counted = listen(LOCAL, &keepalive_config(Keepalive::new().count(3).unwrap()));
+    for listener in [Some(plain), counted.ok()].into_iter().flatten() {
+        assert!(SockRef::from(&listener).keepalive().unwrap());
+    }
 }
 
 #[test]
@@ -159,7 +214,7 @@ fn reused_port_has_several_listeners_where_the_system_supports_it() {
         target_os = "dragonfly",
     ));
     if !supports {
-        assert_eq!(listen(LOCAL, &transport).unwrap_err(), NetworkError::NoReusePort);
+        assert_eq!(listen(LOCAL, &transport).unwrap_err(), NetworkError::UnsupportedOption(TransportOption::ReusePort));
         return;
     }
     let first = listen(LOCAL, &transport).unwrap();
@@ -202,7 +257,7 @@ fn connect_to_itself_is_refused_and_frees_the_address() {
 
 #[test]
 fn dual_stack_listener_accepts_ipv4() {
-    let mut transport = all_options();
+    let mut transport = if cfg!(target_os = "linux") { all_options() } else { TransportConfig::new() };
     transport.dual_stack = true;
     let listener = listen("[::]:0".parse().unwrap(), &transport).unwrap();
     let port = listener.local_addr().unwrap().port();

@@ -4,6 +4,14 @@ use alloc::string::String;
 use core::fmt;
 use thiserror::Error;
 
+use super::transport_option::TransportOption;
+
+/// Name of the operating system for which this crate was compiled.
+#[cfg(feature = "std")]
+const SYSTEM: &str = std::env::consts::OS;
+#[cfg(not(feature = "std"))]
+const SYSTEM: &str = "this system";
+
 /// A network error, independent of the error types of the operating system.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
@@ -79,20 +87,26 @@ pub enum NetworkError {
     #[doc(alias = "EPROTONOSUPPORT")]
     #[error("this runtime or system does not support the transport; tcp is always supported")]
     Unsupported,
+    /// An `ipc` endpoint on a system where this crate does not support Unix domain sockets, such as Windows.
+    #[error("`ipc` endpoints do not exist on {SYSTEM}; use tcp://127.0.0.1 with a port, or inproc within one process")]
+    NoIpc,
+    /// An `ipc` endpoint with an abstract name, such as `ipc://@service`, on a system other than Linux and Android.
+    #[error(
+        "abstract names such as ipc://@service exist on Linux and Android, and not on {SYSTEM}; use a path, as in \
+         ipc:///run/service"
+    )]
+    NoAbstractNames,
     /// This machine does not have the requested network interface.
     #[error("this machine does not have the network interface; check the name that was given to `bind_to_device`")]
     NoSuchDevice,
-    /// The operating system does not support the option [`reuse_port`](crate::Options::reuse_port). Returned only by `bind`.
-    #[error(
-        "`reuse_port` exists on Linux, Android, systems of Apple and the BSDs, and not on this system; turn the option off, or \
-         bind each socket to a port of its own"
-    )]
-    NoReusePort,
-    /// The operating system rejects or does not know an option that was set for an operating system socket.
-    #[error(
-        "the operating system rejects an option of the socket, or does not know it; leave out the options of the transport"
-    )]
-    OptionRejected,
+    /// The operating system does not have an option that was set, or accepts it without effect. Carries the option; the text
+    /// names the system too.
+    #[doc(alias("EOPNOTSUPP", "ENOPROTOOPT"))]
+    #[error("`{0}` exists on {systems}, and not on {SYSTEM}; leave the option out on this system", systems = .0.systems())]
+    UnsupportedOption(TransportOption),
+    /// The operating system rejects the value of an option. Carries the option.
+    #[error("{SYSTEM} rejects the value of `{0}`; choose another value, or leave the option out")]
+    OptionRejected(TransportOption),
     /// The application passed an operating system socket as a listener, but this socket is not in the listening state.
     #[error("the socket is not in the listening state; call `listen` on it first")]
     NotListening,

@@ -6,9 +6,11 @@ mod error;
 mod resource;
 mod route;
 mod transport;
+mod transport_option;
 
 pub use endpoint::{Endpoint, Host, IpcName, Source};
 pub use error::{NetworkError, ParseEndpointError};
 pub use resource::Resource;
 pub use route::{CONNECTION_ATTEMPT_DELAY, Route};
 pub use transport::{Keepalive, KeepaliveConfig, OutOfRange, TransportConfig};
+pub use transport_option::TransportOption;

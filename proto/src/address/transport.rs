@@ -39,8 +39,8 @@ pub struct TransportConfig {
     /// True if a `tcp` listener at `*` or `[::]` accepts both IPv6 and IPv4 connections.
     pub dual_stack: bool,
     /// True if other listeners with this option may bind the TCP port of a listener (`SO_REUSEPORT`). A driver must
-    /// reject the bind with [`NetworkError::NoReusePort`](super::NetworkError::NoReusePort) if it does not support the
-    /// option.
+    /// reject the bind with [`NetworkError::UnsupportedOption`](super::NetworkError::UnsupportedOption) if it does not
+    /// support the option.
     pub reuse_port: bool,
 }
 

@@ -9,8 +9,9 @@ use core::time::Duration;
 
 /// # Operating system
 ///
-/// If the operating system rejects or does not know an option, the bind or
-/// dial fails. A custom driver must apply these options, see [`Socket::transport`](crate::Socket::transport).
+/// If the operating system does not have an option, the bind or dial fails with
+/// [`UnsupportedOption`](crate::NetworkError::UnsupportedOption), which names the option and the system; if it rejects the value,
+/// with [`OptionRejected`](crate::NetworkError::OptionRejected). A custom driver must apply these options, see [`Socket::transport`](crate::Socket::transport).
 impl<T: Kind> Options<T> {
     /// Makes listeners at `tcp://*` and `tcp://[::]` accept both IPv6 and IPv4 connections. The bound endpoint of
     /// `tcp://*` then has the address `[::]` instead of `0.0.0.0`. On a machine without IPv6, these listeners accept only
@@ -39,7 +40,7 @@ impl<T: Kind> Options<T> {
     /// - Linux, Android, FreeBSD and DragonFly BSD distribute new connections over the listeners by a hash of the
     ///   addresses, so the numbers of peers are only about equal. The other BSDs and the systems of Apple accept the option,
     ///   but may give all connections to one of the listeners.
-    /// - On other systems, `bind` fails with [`NoReusePort`](crate::NetworkError::NoReusePort).
+    /// - On other systems, `bind` fails with [`UnsupportedOption`](crate::NetworkError::UnsupportedOption).
     /// - When a listener closes, connections that the socket has not accepted yet are reset. Their peers have sent no
     ///   message, and connect again.
     /// - Any process of the same user can bind the port and receive a part of the connections.
@@ -136,7 +137,7 @@ impl<T: Kind> Options<T> {
     }
 
     /// Sets the type of service of IP packets, or the traffic class of IPv6. The upper six bits are the DSCP. Applies to
-    /// tcp.
+    /// tcp, but not on Windows, which accepts the value and sends packets without it; there, the bind or dial fails.
     ///
     /// Default: the system's, 0. libzmq: `ZMQ_TOS`, default 0.
     #[doc(alias = "ZMQ_TOS")]
