@@ -38,7 +38,6 @@ mod mio_runtime;
 mod net;
 mod park;
 mod parker;
-#[cfg(unix)]
 mod poller;
 mod proxy;
 mod reactor;
@@ -59,7 +58,6 @@ pub use sansmq_runtime as runtime;
 pub use event_loop::EventLoop;
 pub use exclusive::ExclusiveSocket;
 pub use exit::close_context;
-#[cfg(unix)]
 pub use poller::{PollItem, poll};
 pub use proxy::{proxy, run_proxy, run_proxy_timeout};
 pub use reactor::{Reactor, Remote};

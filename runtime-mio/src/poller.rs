@@ -1,4 +1,4 @@
-//! [`poll`]: waits for several sockets and descriptors at the same time.
+//! [`poll`]: waits for several sockets and descriptors at the same time, by `poll` on Unix and `WSAPoll` on Windows.
 
 use core::cell::RefCell;
 use core::fmt;
@@ -10,15 +10,16 @@ use rustix::io::Errno;
 use sansmq_proto::RecvError;
 use sansmq_proto::kind::{Receives, Sends};
 use sansmq_runtime::{Handle, ProcessId};
-use std::io::{self, Read, Write};
-use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::net::UnixStream;
+use std::io;
 use std::rc::Rc;
-use std::sync::Arc;
-use std::task::Wake;
 use std::time::Instant;
+use system::{AsDescriptor, BorrowedDescriptor};
 
-/// Item of [`poll`]: a ZeroMQ socket or a file descriptor to wait for. After `poll` has returned,
+#[cfg_attr(unix, path = "poller/unix.rs")]
+#[cfg_attr(windows, path = "poller/windows.rs")]
+mod system;
+
+/// Item of [`poll`]: a ZeroMQ socket, or a file descriptor (on Windows a `SOCKET`) to wait for. After `poll` has returned,
 /// [`is_ready`](Self::is_ready) shows if the item was ready.
 #[doc(alias("zmq_pollitem_t", "zmq_poller_event_t"))]
 pub struct PollItem<'a> {
@@ -32,7 +33,7 @@ enum Source<'a> {
     /// function is called once in each [`poll`]. The second function returns true in a forked child of the process that
     /// runs the tasks of the socket.
     Socket(Box<dyn Fn() -> Ready<'a> + 'a>, Box<dyn Fn() -> bool + 'a>),
-    Descriptor(BorrowedFd<'a>, PollFlags),
+    Descriptor(BorrowedDescriptor<'a>, PollFlags),
 }
 
 /// Future of an item that waits for a ZeroMQ socket. For an item from [`PollItem::readable`], it becomes ready when the
@@ -54,14 +55,16 @@ impl<'a> PollItem<'a> {
         Self::of(Source::Socket(Box::new(|| Box::pin(socket.writable())), Box::new(|| socket.is_inherited())))
     }
 
-    /// Creates an item that is ready when a file descriptor is readable or has an error.
-    pub fn input(descriptor: &'a impl AsFd) -> Self {
-        Self::of(Source::Descriptor(descriptor.as_fd(), PollFlags::IN))
+    /// Creates an item that is ready when a file descriptor is readable or has an error. The trait is `AsFd` on
+    /// Unix. On Windows, it is `AsSocket`: only sockets can be polled, such as those of `std::net`.
+    pub fn input(descriptor: &'a impl AsDescriptor) -> Self {
+        Self::of(Source::Descriptor(system::borrow(descriptor), PollFlags::IN))
     }
 
-    /// Creates an item that is ready when a file descriptor is writable or has an error.
-    pub fn output(descriptor: &'a impl AsFd) -> Self {
-        Self::of(Source::Descriptor(descriptor.as_fd(), PollFlags::OUT))
+    /// Creates an item that is ready when a file descriptor is writable or has an error. The trait is `AsFd` on
+    /// Unix. On Windows, it is `AsSocket`, and a failed attempt to connect is an error of the socket since Windows 10 version 2004.
+    pub fn output(descriptor: &'a impl AsDescriptor) -> Self {
+        Self::of(Source::Descriptor(system::borrow(descriptor), PollFlags::OUT))
     }
 
     fn is_inherited(&self) -> bool {
@@ -89,15 +92,16 @@ impl<'a> PollItem<'a> {
 ///
 /// ```
 /// use sansmq::mio::{PollItem, PullSocket, PushSocket, poll};
+/// use std::net::UdpSocket;
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let (jobs, orders) = (PullSocket::new(), PullSocket::new());
 /// let push = PushSocket::new();
 /// push.connect(&orders.bind("tcp://127.0.0.1:*")?)?;
 /// push.send("stop")?;
-/// let (pipe, _writer) = std::io::pipe()?; // any descriptor
+/// let foreign = UdpSocket::bind("127.0.0.1:0")?; // any descriptor; on Windows, any socket
 ///
-/// let mut items = [PollItem::readable(&jobs), PollItem::readable(&orders), PollItem::input(&pipe)];
+/// let mut items = [PollItem::readable(&jobs), PollItem::readable(&orders), PollItem::input(&foreign)];
 /// assert_eq!(poll(&mut items, None)?, 1);
 /// assert!(items[1].is_ready() && !items[2].is_ready());
 /// assert_eq!(orders.try_recv()?.body(), "stop");
@@ -107,7 +111,7 @@ impl<'a> PollItem<'a> {
 ///
 /// # Errors
 /// The `poll` of the operating system failed. Also if the process has no free file descriptors for the first `poll` of
-/// the current thread, which creates a pair of streams. In a forked child, an error with [`RecvError::Forked`] inside
+/// the current thread, which creates a pair of streams (on Windows a socket). In a forked child, an error with [`RecvError::Forked`] inside
 /// if no item is ready and the tasks of a socket run in the parent. An error of the kind
 /// [`Interrupted`](io::ErrorKind::Interrupted) if a signal handler ran in this thread, with or without `SA_RESTART`
 /// (`EINTR`); see [`Socket`](crate::Socket#signals).
@@ -115,7 +119,7 @@ impl<'a> PollItem<'a> {
 #[doc(alias("zmq_poller_add_fd", "Poller", "zpoller"))]
 pub fn poll(items: &mut [PollItem<'_>], timeout: Option<Duration>) -> io::Result<usize> {
     let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-    with_wake_pipe(|mut read_end, waker| {
+    with_wake_pipe(|read_end, waker| {
         let mut futures: Vec<_> = items
             .iter()
             .map(|item| match &item.source {
@@ -125,7 +129,7 @@ pub fn poll(items: &mut [PollItem<'_>], timeout: Option<Duration>) -> io::Result
             .collect();
         loop {
             // Wake-ups are drained before the futures are polled, so that a later wake-up ends the wait.
-            while read_end.read(&mut [0; 64]).is_ok_and(|count| count == 64) {}
+            system::drain(read_end);
             let mut cx = Context::from_waker(waker);
             for (item, future) in items.iter_mut().zip(&mut futures) {
                 item.ready = future.as_mut().is_some_and(|future| future.as_mut().poll(&mut cx).is_ready());
@@ -157,13 +161,14 @@ pub fn poll(items: &mut [PollItem<'_>], timeout: Option<Duration>) -> io::Result
 
 /// Waits until a file descriptor of `items` is ready, or a wake-up arrives at `read_end`, at most for `timeout`
 /// (`None`: no limit). Sets the readiness of the items with file descriptors.
-fn wait(items: &mut [PollItem<'_>], read_end: &UnixStream, timeout: Option<Duration>) -> rustix::io::Result<()> {
+fn wait(items: &mut [PollItem<'_>], read_end: &system::ReadEnd, timeout: Option<Duration>) -> rustix::io::Result<()> {
     let descriptors = items.iter().filter_map(|item| match &item.source {
         Source::Descriptor(descriptor, flags) => Some(PollFd::from_borrowed_fd(*descriptor, *flags)),
         Source::Socket(..) => None,
     });
     let mut polled: Vec<_> = descriptors.chain([PollFd::new(read_end, PollFlags::IN)]).collect();
-    let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
+    // Some systems limit the time-out, and the caller waits again after a shorter one.
+    let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout.min(LONGEST_WAIT)).ok());
     rustix::event::poll(&mut polled, timeout.as_ref())?;
     let mut found = polled.iter().map(|polled| !polled.revents().is_empty()).collect::<Vec<_>>().into_iter();
     for item in items.iter_mut().filter(|item| matches!(item.source, Source::Descriptor(..))) {
@@ -172,24 +177,12 @@ fn wait(items: &mut [PollItem<'_>], read_end: &UnixStream, timeout: Option<Durat
     Ok(())
 }
 
-/// Waker that interrupts the `poll` of a thread. It writes a byte to a stream; `poll` also waits for the other end of
-/// this stream.
-struct PipeWaker(UnixStream);
-
-impl Wake for PipeWaker {
-    fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        // If the buffer is full, enough wake-ups are queued.
-        let _ = (&self.0).write(&[0]);
-    }
-}
+/// Longest time-out of one system call. Windows and macOS count milliseconds in 31 bits.
+const LONGEST_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Calls `work` with the waker of the current thread, and with a stream that becomes readable when this waker is woken.
 /// If `work` waits for the stream too, a wake-up ends the wait.
-fn with_wake_pipe<R>(work: impl FnOnce(&UnixStream, &Waker) -> io::Result<R>) -> io::Result<R> {
+fn with_wake_pipe<R>(work: impl FnOnce(&system::ReadEnd, &Waker) -> io::Result<R>) -> io::Result<R> {
     // A forked child has the streams of its parent too, and would take the wake-ups of the parent from them.
     thread_local! {
         static WAKER: RefCell<Option<(ProcessId, Rc<WakePipe>)>> = const { RefCell::new(None) };
@@ -197,24 +190,57 @@ fn with_wake_pipe<R>(work: impl FnOnce(&UnixStream, &Waker) -> io::Result<R>) ->
     let process = ProcessId::current();
     let pipe = WAKER.with_borrow_mut(|kept| match kept {
         Some((owner, pipe)) if *owner == process => Ok(Rc::clone(pipe)),
-        _ => make_wake_pipe().map(|pipe| Rc::clone(&kept.insert((process, Rc::new(pipe))).1)),
+        _ => system::pipe().map(|pipe| Rc::clone(&kept.insert((process, Rc::new(pipe))).1)),
     })?;
     let (read_end, waker) = &*pipe;
     work(read_end, waker)
 }
 
 /// Stream to wait for, and the waker that makes it readable.
-type WakePipe = (UnixStream, Waker);
-
-fn make_wake_pipe() -> io::Result<WakePipe> {
-    let (read_end, sender) = UnixStream::pair()?;
-    read_end.set_nonblocking(true)?;
-    sender.set_nonblocking(true)?;
-    Ok((read_end, Arc::new(PipeWaker(sender)).into()))
-}
+type WakePipe = (system::ReadEnd, Waker);
 
 impl fmt::Debug for PollItem<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PollItem").field("ready", &self.ready).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{PullSocket, PushSocket};
+    use std::net::UdpSocket;
+    use std::thread;
+
+    #[test]
+    fn poll_reports_sockets_and_foreign_sockets() {
+        let (pull, push) = (PullSocket::new(), PushSocket::new());
+        push.connect(&pull.bind("tcp://127.0.0.1:*").unwrap()).unwrap();
+        let foreign = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let mut items = [PollItem::readable(&pull), PollItem::input(&foreign), PollItem::output(&foreign)];
+        assert_eq!(poll(&mut items[..2], Some(Duration::from_millis(10))).unwrap(), 0);
+        assert_eq!(poll(&mut items, None).unwrap(), 1);
+        assert!(items[2].is_ready());
+        foreign.send_to(b"datagram", foreign.local_addr().unwrap()).unwrap();
+        assert_eq!(poll(&mut items[..2], None).unwrap(), 1);
+        assert!(items[1].is_ready());
+        push.send("message").unwrap();
+        assert_eq!(poll(&mut items[..1], None).unwrap(), 1);
+        assert_eq!(pull.recv().unwrap().body(), "message");
+    }
+
+    /// Also with a time-out that is longer than one system call allows.
+    #[test]
+    fn message_from_another_thread_ends_poll() {
+        let (pull, push) = (PullSocket::new(), PushSocket::new());
+        push.connect(&pull.bind("tcp://127.0.0.1:*").unwrap()).unwrap();
+        for timeout in [None, Some(Duration::from_secs(60 * 60 * 24 * 365))] {
+            assert_eq!(poll(&mut [PollItem::readable(&pull)], Some(Duration::ZERO)).unwrap(), 0);
+            thread::scope(|scope| {
+                scope.spawn(|| push.send("message").unwrap());
+                assert_eq!(poll(&mut [PollItem::readable(&pull)], timeout).unwrap(), 1);
+            });
+            assert_eq!(pull.recv().unwrap().body(), "message");
+        }
     }
 }
