@@ -216,11 +216,15 @@ impl TokioStream {
         };
         let connected = async {
             let stream = registered?;
-            if let Self::Tcp(stream) = &stream {
-                stream.writable().await?;
-                if let Some(error) = stream.take_error()? {
-                    return Err(error);
+            match &stream {
+                Self::Tcp(stream) => {
+                    stream.writable().await?;
+                    if let Some(error) = stream.take_error()? {
+                        return Err(error);
+                    }
                 }
+                #[cfg(unix)]
+                Self::Ipc(_) => {}
             }
             Ok(stream)
         };
