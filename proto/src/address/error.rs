@@ -7,10 +7,19 @@ use thiserror::Error;
 use super::transport_option::TransportOption;
 
 /// Name of the operating system for which this crate was compiled.
-#[cfg(feature = "std")]
-const SYSTEM: &str = std::env::consts::OS;
-#[cfg(not(feature = "std"))]
-const SYSTEM: &str = "this system";
+const SYSTEM: &str = if cfg!(windows) {
+    "Windows"
+} else if cfg!(target_os = "linux") {
+    "Linux"
+} else if cfg!(target_os = "android") {
+    "Android"
+} else if cfg!(target_os = "macos") {
+    "macOS"
+} else if cfg!(target_os = "freebsd") {
+    "FreeBSD"
+} else {
+    "this system"
+};
 
 /// A network error, independent of the error types of the operating system.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -101,7 +110,6 @@ pub enum NetworkError {
     NoSuchDevice,
     /// The operating system does not have an option that was set, or accepts it without effect. Carries the option; the text
     /// names the system too.
-    #[doc(alias("EOPNOTSUPP", "ENOPROTOOPT"))]
     #[error("`{0}` exists on {systems}, and not on {SYSTEM}; leave the option out on this system", systems = .0.systems())]
     UnsupportedOption(TransportOption),
     /// The operating system rejects the value of an option. Carries the option.
