@@ -90,7 +90,7 @@ struct Slot {
 /// Maximum timeout that [`Reactor::next_timeout`] returns if a task has a deadline. Without a deadline, `next_timeout`
 /// returns `None`.
 // Operating systems take the timeout as a 32-bit number of milliseconds, and longer timeouts would be truncated.
-const LONGEST: Duration = Duration::from_hours(24);
+const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Maximum number of tasks that one call of [`Reactor::handle_timeout`] polls, before the next poll for events.
 const TURNS: usize = 256;

@@ -39,7 +39,7 @@ impl Log {
 
 fn simulation(seed: u64) -> Sim<'static> {
     sansmq_turmoil::seed(seed);
-    Builder::new().rng_seed(seed).simulation_duration(Duration::from_mins(1)).build()
+    Builder::new().rng_seed(seed).simulation_duration(Duration::from_secs(60)).build()
 }
 
 /// Adds a host with a ROUTER that returns each message.

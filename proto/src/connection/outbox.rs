@@ -398,8 +398,8 @@ impl Outbox {
             let decoded = if is_1_0 { FrameHead::decode_1_0(rest) } else { FrameHead::decode(rest) };
             let Ok(Some((head, len))) = decoded else { break };
             self.at += len;
-            let shared = self.bodies.pop_front_if(|body| body.at == self.at && head.size > 0);
-            let frame = if let Some(body) = shared {
+            let is_shared = head.size > 0 && self.bodies.front().is_some_and(|body| body.at == self.at);
+            let frame = if is_shared && let Some(body) = self.bodies.pop_front() {
                 Frame::in_block(body.bytes, body.held)
             } else {
                 let size = usize::try_from(head.size).unwrap_or(usize::MAX);

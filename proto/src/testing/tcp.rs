@@ -354,12 +354,16 @@ impl Direction {
     }
 
     fn deliver(&mut self, now: Instant) {
-        while let Some((at, latency, bytes)) = self.in_flight.pop_front_if(|(at, ..)| *at <= now) {
+        while self.in_flight.front().is_some_and(|(at, ..)| *at <= now)
+            && let Some((at, latency, bytes)) = self.in_flight.pop_front()
+        {
             let at = self.acknowledgements.back().map_or(at + latency, |(last, _)| (at + latency).max(*last));
             self.acknowledgements.push_back((at, bytes.len()));
             self.arrived.extend(&bytes[..]);
         }
-        while let Some((_, count)) = self.acknowledgements.pop_front_if(|(at, _)| *at <= now) {
+        while self.acknowledgements.front().is_some_and(|(at, _)| *at <= now)
+            && let Some((_, count)) = self.acknowledgements.pop_front()
+        {
             self.unacknowledged -= count;
         }
     }

@@ -46,7 +46,7 @@ const COOKIE_BOX: [u8; 8] = *b"COOKIE--";
 const VOUCH_BOX: [u8; 8] = *b"VOUCH---";
 
 /// Time after WELCOME during which the server accepts its cookie (RFC 26).
-const COOKIE_LIFE: Duration = Duration::from_mins(1);
+const COOKIE_LIFE: Duration = Duration::from_secs(60);
 
 /// Random values of one handshake: the transient secret key of this side, the key that encrypts the cookie, and nonces.
 pub(in crate::security) struct EphemeralKeys {

@@ -35,7 +35,7 @@ impl<T: Kind> Options<T> {
             // A subscriber sends only its subscriptions, which have no effect after it is closed.
             linger: Some(if socket_type.only_subscribes() { Duration::ZERO } else { Duration::from_secs(30) }),
             reconnect: Some(Backoff { first: Duration::from_millis(100), max: Duration::from_secs(5) }),
-            reconnect_refused: Backoff { first: Duration::from_secs(1), max: Duration::from_mins(1) },
+            reconnect_refused: Backoff { first: Duration::from_secs(1), max: Duration::from_secs(60) },
             connect_timeout: Some(Duration::from_secs(30)),
             probe: false,
             mandatory: false,

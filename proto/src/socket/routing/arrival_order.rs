@@ -56,7 +56,8 @@ impl ArrivalOrder {
 
     /// Returns true if a message of any peer waits to be received.
     pub(crate) fn has_message(&mut self, pipes: &Pipes) -> bool {
-        while self.arrived.pop_front_if(|&mut id| pipes.incoming_len(id) == 0).is_some() {
+        while self.arrived.front().is_some_and(|&id| pipes.incoming_len(id) == 0) {
+            self.arrived.pop_front();
             cost::nodes(1);
         }
         !self.arrived.is_empty()
