@@ -125,3 +125,8 @@ mod peer {
         None
     }
 }
+
+/// Runs the example in `README.md`.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

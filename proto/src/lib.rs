@@ -106,3 +106,8 @@ pub use socket_type::{ParseSocketTypeError, SocketType};
 #[cfg(feature = "std")]
 pub use std_support::{IoStream, SystemEntropy};
 pub use time::Instant;
+
+/// Runs the example in `README.md`.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

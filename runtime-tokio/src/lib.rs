@@ -83,3 +83,8 @@ sansmq_runtime::socket_types! {
         "# Ok(())\n# }"
     ),
 }
+
+/// Runs the example in `README.md`.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -61,3 +61,8 @@ pub use net::{Turmoil, TurmoilListener, TurmoilStream, TurmoilTimer, seed};
 /// Socket that runs on the host of a turmoil simulation on which it was created. Its methods are those of
 /// [`Handle`](sansmq_runtime::Handle).
 pub type Socket<T = Any> = Served<Turmoil, T>;
+
+/// Runs the example in `README.md`.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -105,3 +105,8 @@ pub use served::{CurrentRuntime, Served, StartError};
 #[cfg(feature = "futures")]
 pub use streams::{Incoming, Outgoing};
 pub use task::{Task, TaskFuture, TaskState};
+
+/// Runs the example in `README.md`.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
