@@ -215,7 +215,7 @@ mod tests {
     #[test]
     fn poll_reports_sockets_and_foreign_sockets() {
         let (pull, push) = (PullSocket::new(), PushSocket::new());
-        push.connect(&pull.bind("tcp://127.0.0.1:*").unwrap()).unwrap();
+        push.connect(pull.bind("tcp://127.0.0.1:*").unwrap()).unwrap();
         let foreign = UdpSocket::bind("127.0.0.1:0").unwrap();
         let mut items = [PollItem::readable(&pull), PollItem::input(&foreign), PollItem::output(&foreign)];
         assert_eq!(poll(&mut items[..2], Some(Duration::from_millis(10))).unwrap(), 0);
@@ -233,7 +233,7 @@ mod tests {
     #[test]
     fn message_from_another_thread_ends_poll() {
         let (pull, push) = (PullSocket::new(), PushSocket::new());
-        push.connect(&pull.bind("tcp://127.0.0.1:*").unwrap()).unwrap();
+        push.connect(pull.bind("tcp://127.0.0.1:*").unwrap()).unwrap();
         for timeout in [None, Some(Duration::from_secs(60 * 60 * 24 * 365))] {
             assert_eq!(poll(&mut [PollItem::readable(&pull)], Some(Duration::ZERO)).unwrap(), 0);
             thread::scope(|scope| {
