@@ -110,9 +110,16 @@ pub mod migrating {
         #![doc = include_str!("../docs/book/src/migrating/zeromq.md")]
     }
 }
-#[cfg(all(feature = "plain", feature = "curve"))]
 pub mod security {
-    #![doc = include_str!("../docs/book/src/security.md")]
+    #![cfg_attr(
+        all(feature = "plain", feature = "curve"),
+        doc = include_str!("../docs/book/src/security.md")
+    )]
+    // The page has links to items of these features.
+    #![cfg_attr(
+        not(all(feature = "plain", feature = "curve")),
+        doc = "Security. The text of this page needs the features `plain` and `curve`."
+    )]
 }
 pub mod internals {
     //! How sansmq works inside, and where its limits are.

@@ -15,14 +15,14 @@ use sansmq_proto::{Event, Message, RecvError, SendError};
 use std::sync::Arc;
 
 impl<T: Sends> Handle<T> {
-    /// Returns a [`Sink`] that sends messages with this socket.
+    /// Returns a [sink](Outgoing) that sends messages with this socket.
     pub fn sink(&self) -> Outgoing<T> {
         Outgoing::new(self.clone())
     }
 }
 
 impl<T: Receives> Handle<T> {
-    /// Returns a [`Stream`] of the messages that this socket receives. The stream ends when the socket is closed.
+    /// Returns a [stream](Incoming) of the messages that this socket receives. The stream ends when the socket is closed.
     pub fn stream(&self) -> Incoming<T> {
         Incoming::new(self.clone())
     }

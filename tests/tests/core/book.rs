@@ -80,7 +80,7 @@ impl Page {
     fn new(path: &str) -> Self {
         let text = read(path);
         let included = text.strip_prefix("{{#include ../../../").and_then(|rest| rest.split("}}").next());
-        Self::parse(&included.map_or(text.clone(), read))
+        Self::parse(&included.map_or_else(|| text.clone(), read))
     }
 
     fn parse(text: &str) -> Self {
