@@ -1,6 +1,7 @@
 //! Checks the documentation in the source code: the page of `Options`, and the names of libzmq by which items are found.
 
 use sansmq_proto::socket::{ParseOptionError, SocketOption};
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -78,6 +79,36 @@ fn guide_lists_each_option_with_its_names_and_default() {
         wrong.extend(missing.map(|word| format!("no {word:?} in {row:?}")));
     }
     assert!(rows.len() > 50 && wrong.is_empty(), "{} rows:\n{}", rows.len(), wrong.join("\n"));
+}
+
+/// Each recorded session of libzmq in which this project keeps or ends the connection unlike libzmq is a row of the table of
+/// differences in the guide for users of libzmq. Prints the rows and their sessions.
+#[test]
+fn guide_lists_each_difference_in_recorded_sessions() {
+    let guide = read("docs/book/src/migrating/libzmq.md");
+    let rows: Vec<_> = guide.lines().filter_map(|line| line.strip_prefix("| ")).collect();
+    let (mut wrong, mut differences, mut row) = (Vec::new(), BTreeMap::<_, Vec<_>>::new(), None);
+    let list = read("proto/tests/data/verdicts.list");
+    for line in list.lines() {
+        if line.starts_with('#') {
+            row = line.strip_prefix("# row: ").or(row);
+            continue;
+        }
+        // The name, the socket type, the limit, one or two verdicts, and the bytes.
+        let words: Vec<_> = line.split(' ').collect();
+        match (words.len(), row.take()) {
+            (6, Some(start)) if rows.iter().any(|row| row.starts_with(start)) => {
+                differences.entry(start).or_default().push(words[0]);
+            }
+            (6, start) => wrong.push(format!("{}: no row of the guide starts with {start:?}", words[0])),
+            (_, Some(start)) => wrong.push(format!("{}: no difference any more, but the row {start:?}", words[0])),
+            (_, None) => {}
+        }
+    }
+    for (row, sessions) in &differences {
+        println!("{row}: {}", sessions.join(", "));
+    }
+    assert!(differences.len() > 8 && wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 /// Lists of the options in the documentation of the markers in `kind.rs`: one list per trait or marker.
