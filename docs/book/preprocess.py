@@ -15,9 +15,10 @@ PAGE = "https://docs.rs/sansmq/latest/sansmq/{item}/index.html"
 # Pages that belong to another package than `sansmq`, as links to `crate::` mean another package there.
 PACKAGES = {"embedding.md": "sansmq-proto", "testing.md": "sansmq-proto"}
 FENCE = re.compile(r"^(```.*?^```$)", re.MULTILINE | re.DOTALL)
-# `[text](crate::item)`, then `[text][reference]`, then a link by its text alone.
+# A line that defines a reference, then `[text](crate::item)`, then `[text][reference]`, then a link by its text alone.
+DEFINITION = re.compile(r"^\[([^\]]+)\]: (crate(?:::\w+)+)$\n?", re.MULTILINE)
 LINK = re.compile(r"\]\((crate(?:::\w+)+)(?:\(\))?(#[\w-]+)?\)")
-BY_REFERENCE = re.compile(r"\[(`[^`\]]+`)\]\[[\w:]*\]")
+BY_REFERENCE = re.compile(r"\[(`[^`\]]+`)\]\[([\w:]*)\]")
 BY_TEXT = re.compile(r"\[(`[^`\]]+`)\](?![(\[])")
 
 
@@ -27,7 +28,7 @@ def page_path(item):
     return "/".join(modules[1:]) + ".md" if modules[0] == "guide" and len(modules) > 1 else None
 
 
-def convert(text, path, paths):
+def convert(text, path, paths, definitions):
     """Returns one page, without its code blocks, as mdBook needs it."""
     package = PACKAGES.get(path, "sansmq")
 
@@ -45,9 +46,15 @@ def convert(text, path, paths):
             return "](" + PAGE.format(item=item.removeprefix("crate::").replace("::", "/")) + ")"
         return "](" + DOCS.format(package=package, module=package.replace("-", "_"), item=item.removeprefix("crate::")) + ")"
 
-    text = LINK.sub(link, text)
-    text = BY_REFERENCE.sub(r"\1", text)
-    return BY_TEXT.sub(r"\1", text)
+    def by_label(match):
+        item = definitions.get(match[match.lastindex])
+        return f"[{match[1]}]({item})" if item else match[1]
+
+    # First into links with a target.
+    text = DEFINITION.sub("", text)
+    text = BY_REFERENCE.sub(by_label, text)
+    text = BY_TEXT.sub(by_label, text)
+    return LINK.sub(link, text)
 
 
 def pages(items):
@@ -68,8 +75,9 @@ def main():
     paths = [page["path"] for page in pages(items)]
     for page in pages(items):
         parts = FENCE.split(page["content"])
+        definitions = dict(DEFINITION.findall(page["content"]))
         for number in range(0, len(parts), 2):
-            part = convert(parts[number], page["path"], paths)
+            part = convert(parts[number], page["path"], paths, definitions)
             parts[number] = re.sub(r"^(#+ )", r"#\1", part, flags=re.MULTILINE)
         page["content"] = f"# {page['name']}\n\n" + "".join(parts)
     json.dump(book, sys.stdout)
