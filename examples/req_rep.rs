@@ -1,7 +1,7 @@
 //! REQ and REP, and their limits.
 //!
 //! Counterpart of the section "REQ-REP의 한계" in a Korean ZeroMQ tutorial for Python. There are two limits: each side
-//! must send and receive alternately, and a REP serves one peer at a time. A call in the wrong order returns an error
+//! must send and receive alternately, and a REP serves one request at a time. A call in the wrong order returns an error
 //! at once and changes nothing. The error names the socket or option to use instead.
 //!
 //! ```text
