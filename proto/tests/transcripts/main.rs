@@ -4,6 +4,7 @@
 
 #![expect(clippy::unwrap_used, clippy::wildcard_enum_match_arm, reason = "a panic fails the test")]
 
+#[path = "../recorded/mod.rs"]
 mod recorded;
 
 use core::time::Duration;
