@@ -32,9 +32,15 @@ pub(crate) fn drain(connection: &mut Connection) -> Vec<u8> {
     bytes
 }
 
-/// Decodes bytes in the format of the files in `data`: hexadecimal digits, or `-` for no bytes. Optionally, `*` and a
-/// number follow; this number of bytes of a fixed pattern is then appended.
+/// Decodes bytes in the format of the files in `data`: hexadecimal digits, or `-` for no bytes. Optionally, `*` or `^` and a
+/// number follow. After `*`, this number of bytes of a fixed pattern is appended; after `^`, the last byte is repeated as
+/// often.
 pub(crate) fn decode(word: &str) -> Vec<u8> {
+    if let Some((hex, count)) = word.split_once('^') {
+        let mut bytes = decode(hex);
+        bytes.resize(bytes.len() + count.parse::<usize>().unwrap(), *bytes.last().unwrap());
+        return bytes;
+    }
     let (hex, generated) = word.split_once('*').unwrap_or_else(|| (word.trim_matches('-'), "0"));
     let pairs = hex.as_bytes().chunks(2).map(|pair| u8::from_str_radix(str::from_utf8(pair).unwrap(), 16).unwrap());
     #[expect(clippy::cast_possible_truncation, reason = "a pattern that repeats")]
