@@ -188,7 +188,7 @@ macro_rules! options_of {
     (DisconnectMessage) => { links!("Message at a disconnect" disconnect_message) };
     (HiccupMessage) => { links!("Message at a lost connection" hiccup_message) };
     (Router) => { links!("ROUTER" mandatory handover notify_connect notify_disconnect) };
-    (Req) => { links!("REQ" relaxed correlate) };
+    (Req) => { links!("REQ" relaxed correlate report_lost_peer) };
     (Stream) => { links!("STREAM" notify) };
     (XPub) => {
         links!("XPUB" verbose verboser manual manual_last_value welcome_message only_first_subscribe)
@@ -196,9 +196,9 @@ macro_rules! options_of {
     (XSub) => { links!("XSUB" verbose_unsubscribe only_first_subscribe) };
     (Kind connections) => {
         links!("Connections" reconnect no_reconnect heartbeat heartbeat_with connect_timeout handshake_timeout
-            reconnect_stop reconnect_refused metadata allow_legacy_zmtp)
+            reconnect_stop reconnect_refused metadata allow_legacy_zmtp close_reasons)
     };
-    (Zmtp) => { links!("Security" security zap_domain authenticate authenticator any_key auth_timeout) };
+    (Zmtp) => { links!("Security" security zap_domain enforce_zap_domain authenticate authenticator any_key auth_timeout) };
     (Kind limits) => {
         links!("Limits" max_message_size max_send_size max_frames max_peers max_handshakes max_handshake_rate
             max_handshake_bytes)

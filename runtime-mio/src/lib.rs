@@ -58,6 +58,7 @@ pub use sansmq_runtime as runtime;
 pub use event_loop::EventLoop;
 pub use exclusive::ExclusiveSocket;
 pub use exit::close_context;
+pub use park::{BlockOnError, block_on_timeout};
 pub use poller::{PollItem, poll};
 pub use proxy::{proxy, run_proxy, run_proxy_timeout};
 pub use reactor::{Reactor, Remote};

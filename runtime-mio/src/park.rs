@@ -5,6 +5,7 @@ use core::pin::pin;
 use core::task::{Context, Poll};
 use core::time::Duration;
 use std::time::Instant;
+use thiserror::Error;
 
 /// Reason why a wait has ended before its future was ready.
 #[derive(Clone, Copy, Debug)]
@@ -29,6 +30,40 @@ pub(crate) fn wait<F: Future>(
     is_inherited: impl Fn() -> bool,
 ) -> Result<F::Output, Unready> {
     PARKER.with(|parker| wait_with(parker, future, timeout, is_inherited, Signals::Return))
+}
+
+/// Error of [`block_on_timeout`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum BlockOnError {
+    /// The timeout expired, and the future was dropped.
+    #[error("the future was not ready within the time-out of {0:?}")]
+    TimedOut(Duration),
+    /// A signal handler without `SA_RESTART` ran in this thread (`EINTR`), and the future was dropped.
+    #[error("a signal interrupted the wait for the future; call again to continue")]
+    Interrupted,
+}
+
+/// Blocks the current thread until `future` is ready, but at most for `timeout` (`None`: no limit), or until a
+/// [signal](crate::Socket#signals) interrupts the thread. For calls of a [`Handle`](sansmq_runtime::Handle) that blocking sockets do
+/// not have, and to wait for several conditions at once. The event loop of the sockets must run in another thread.
+///
+/// ```
+/// use sansmq::mio::{PullSocket, block_on_timeout};
+/// use std::time::Duration;
+///
+/// let pull = PullSocket::new();
+/// let handle = pull.handle();
+/// assert!(block_on_timeout(handle.readable(), Duration::from_millis(10)).is_err());
+/// ```
+///
+/// # Errors
+/// [`BlockOnError`].
+pub fn block_on_timeout<F: Future>(future: F, timeout: impl Into<Option<Duration>>) -> Result<F::Output, BlockOnError> {
+    wait(future, timeout.into(), || false).map_err(|unready| match unready {
+        Unready::TimedOut(after) => BlockOnError::TimedOut(after),
+        Unready::Interrupted | Unready::Inherited => BlockOnError::Interrupted,
+    })
 }
 
 /// Blocks the current thread until `future` is ready, and returns the output of the future. Signals do not end the wait. The
@@ -89,5 +124,19 @@ fn wait_with<F: Future>(
                 parker.park(Some(left))
             }
         };
+    }
+}
+
+#[cfg(all(test, not(sansmq_loom)))]
+mod tests {
+    use super::*;
+    use core::future::{pending, ready};
+
+    #[test]
+    fn block_on_timeout_returns_the_output_or_the_timeout() {
+        let short = Duration::from_millis(1);
+        assert_eq!(block_on_timeout(ready(7), None), Ok(7));
+        assert_eq!(block_on_timeout(ready(7), Duration::ZERO), Ok(7), "a future that is ready is never timed out");
+        assert_eq!(block_on_timeout(pending::<()>(), short), Err(BlockOnError::TimedOut(short)));
     }
 }

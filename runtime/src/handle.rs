@@ -207,6 +207,18 @@ impl<T: Kind> Handle<T> {
             .map_err(|why| self.shared().with(|state| state.socket.send_error(why, message)))
     }
 
+    /// Checks whether a message that begins with the frame `first` can be sent, as defined by [`Socket::check_first_frame`], for
+    /// bindings that take the frames of a message one at a time (`ZMQ_SNDMORE`).
+    ///
+    /// # Errors
+    /// [`Unsent`](proto::socket::Unsent).
+    pub fn check_first_frame(&self, first: &Frame) -> Result<(), proto::socket::Unsent>
+    where
+        T: Sends,
+    {
+        self.shared().with(|state| state.socket.check_first_frame(first))
+    }
+
     /// Returns true if the socket can send without waiting (`ZMQ_EVENTS` with `ZMQ_POLLOUT`), as defined by
     /// [`Socket::can_send`]. Another task may send first.
     pub fn can_send(&self) -> bool

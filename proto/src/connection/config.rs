@@ -37,6 +37,9 @@ pub struct ConnectionConfig {
     /// True to accept peers of ZMTP 2.0 and 1.0. Even then, such a peer is accepted only with the NULL mechanism,
     /// without authentication, and without a resource.
     pub allow_legacy_zmtp: bool,
+    /// True if READY announces that this side accepts the command CLOSE; see
+    /// [`Options::close_reasons`](crate::Options::close_reasons).
+    pub close_reasons: bool,
     /// Heartbeat settings; `None` to send no PINGs.
     pub heartbeat: Option<HeartbeatConfig>,
     /// Security mechanism with the role and the keys or passwords of this side.
@@ -45,6 +48,9 @@ pub struct ConnectionConfig {
     pub auth_source: AuthSource,
     /// ZAP domain; empty for no domain. With a domain, peers of the NULL mechanism are authenticated too.
     pub domain: String,
+    /// False if NULL and CURVE peers are accepted while no ZAP handler is bound; see
+    /// [`Options::enforce_zap_domain`](crate::Options::enforce_zap_domain).
+    pub enforces_zap_domain: bool,
     /// Maximum time to wait for the decision of an authenticator about a peer.
     pub auth_timeout: Duration,
     /// True if a message of several frames is searched for subscription changes only if its first frame is one.
@@ -81,10 +87,12 @@ impl ConnectionConfig {
             max_frames: 16_384,
             handshake_timeout: Some(Duration::from_secs(30)),
             allow_legacy_zmtp: true,
+            close_reasons: true,
             heartbeat: None,
             security: Security::Null,
             auth_source: AuthSource::Default,
             domain: String::new(),
+            enforces_zap_domain: true,
             auth_timeout: Duration::from_secs(10),
             only_first_subscribe: true,
             handler: None,
@@ -98,8 +106,10 @@ impl ConnectionConfig {
     // These settings are used before the peer requests a resource, so before its socket is known.
     pub fn may_share_with(&self, other: &Self) -> bool {
         // RFC 37: all services of an endpoint must use the same security.
-        let same =
-            self.security == other.security && self.auth_source == other.auth_source && self.domain == other.domain;
+        let same = self.security == other.security
+            && self.auth_source == other.auth_source
+            && self.domain == other.domain
+            && self.enforces_zap_domain == other.enforces_zap_domain;
         !self.socket_type.is_raw() && !other.socket_type.is_raw() && same
     }
 
@@ -141,15 +151,22 @@ impl ConnectionConfig {
     pub(crate) fn lacks_authenticator(&self) -> bool {
         self.authenticates_peers()
             && match self.auth_source {
-                AuthSource::Default => !self.handler().is_some_and(|handler| handler.handler.is_bound()),
+                AuthSource::Default => {
+                    let is_required = self.enforces_zap_domain || self.security.mechanism() == MechanismName::PLAIN;
+                    is_required && !self.handler().is_some_and(|handler| handler.handler.is_bound())
+                }
                 #[cfg(feature = "curve")]
                 AuthSource::AnyKey => self.security.mechanism() != MechanismName::CURVE,
                 AuthSource::Driver | AuthSource::Authenticator(_) => false,
             }
     }
 
-    /// Announces to the peers that this side accepts the command CLOSE.
+    /// Announces to the peers that this side accepts the command CLOSE, unless the application has turned this off.
     pub(crate) fn announce_close_reason(&mut self) {
+        if !self.close_reasons {
+            self.properties.remove(CLOSE_REASON);
+            return;
+        }
         self.properties.set(CLOSE_REASON, Bytes::from_static(CLOSE_REASON_VERSION.as_bytes()));
     }
 

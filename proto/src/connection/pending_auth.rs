@@ -6,6 +6,7 @@ use crate::address::{Endpoint, Host};
 use crate::connection::error::ConnectionError;
 use crate::security::{AuthAddress, AuthCredentials, AuthFacts, AuthOutcome, AuthReply, AuthRequest, AuthSource};
 use crate::time::Instant;
+use crate::wire::MechanismName;
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use core::fmt;
@@ -126,7 +127,11 @@ impl Connection {
             credentials,
         };
         let outcome = match &config.auth_source {
-            AuthSource::Default => config.handler().and_then(|handler| handler.authenticate(facts)),
+            AuthSource::Default => {
+                let is_optional = !config.enforces_zap_domain && facts.credentials.mechanism() != MechanismName::PLAIN;
+                let decided = config.handler().and_then(|handler| handler.authenticate(facts));
+                decided.or_else(|| is_optional.then(|| AuthOutcome::Now(AuthReply::accept())))
+            }
             #[cfg(feature = "curve")]
             AuthSource::AnyKey => {
                 matches!(facts.credentials, AuthCredentials::Curve(_)).then(|| AuthOutcome::Now(AuthReply::accept()))

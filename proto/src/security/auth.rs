@@ -182,7 +182,8 @@ pub enum AuthSource {
     /// libzmq.
     ///
     /// Without a handler, NULL without a domain accepts every peer. A server of PLAIN or CURVE, and every socket with a
-    /// domain, rejects every peer with [`ConnectionError::NoAuthenticator`](crate::ConnectionError::NoAuthenticator).
+    /// domain, rejects every peer with [`ConnectionError::NoAuthenticator`](crate::ConnectionError::NoAuthenticator), except
+    /// where [`enforce_zap_domain`](crate::Options::enforce_zap_domain) is off.
     #[default]
     Default,
     /// Every CURVE client is accepted, with any key. ZAP handlers are not used. With PLAIN or a domain, every peer is

@@ -3,7 +3,7 @@
 use super::Socket;
 use crate::connection::Peer;
 use crate::cost;
-use crate::message::Message;
+use crate::message::{Frame, Message};
 use crate::socket::close::LingerFrom;
 use crate::socket::effects::Effects;
 use crate::socket::error::{RecvError, SendError, Unsent};
@@ -213,6 +213,23 @@ impl Socket {
     pub fn can_send(&mut self) -> bool {
         let _call = cost::call("Socket::can_send", 1);
         self.is_blocked || self.pattern.can_send(&mut self.pipes) || !self.socket_type().can_send()
+    }
+
+    /// Checks whether a message that begins with the frame `first` can be sent, as far as this frame and the state of the
+    /// socket decide. For bindings that take the frames of a message one at a time (`ZMQ_SNDMORE`), and must report an error
+    /// with the first one. [`send`](Self::send) of the whole message may still return an error, for example because the peer
+    /// that `first` selects has no room.
+    ///
+    /// # Errors
+    /// [`Unsent`].
+    pub fn check_first_frame(&mut self, first: &Frame) -> Result<(), Unsent> {
+        if self.is_blocked {
+            return Err(if self.closing { Unsent::Closed } else { Unsent::Unreachable });
+        }
+        if !self.socket_type().can_send() {
+            return Err(Unsent::Unsupported(self.socket_type()));
+        }
+        self.pattern.check_first_frame(&mut self.pipes, first)
     }
 
     /// Returns true if [`recv`](Self::recv) would return neither [`RecvError::Empty`] nor [`RecvError::OutOfTurn`] now

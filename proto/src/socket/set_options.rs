@@ -46,11 +46,12 @@ macro_rules! set_options_table {
     () => {
         "| options | change |\n\
          |---|---|\n\
-         | `linger`, `send_hwm`, `recv_hwm`, `send_hwm_bytes`, `recv_hwm_bytes`, `max_send_size`, `fail_unreachable`, `immediate`, `mandatory`, `handover`, `relaxed`, `notify_connect`, `notify_disconnect`, `disconnect_message`, `hiccup_message`, `slow_subscriber`, `max_subscriptions`, `max_subscription_size`, `invert_matching`, `verbose`, `verboser`, `manual`, `manual_last_value`, `max_peers`, `max_handshakes`, `max_handshake_rate`, and `only_first_subscribe` of an XSUB | at once, for present connections and queues too |\n\
+         | `linger`, `send_hwm`, `recv_hwm`, `send_hwm_bytes`, `recv_hwm_bytes`, `max_send_size`, `fail_unreachable`, `immediate`, `mandatory`, `handover`, `relaxed`, `report_lost_peer`, `notify_connect`, `notify_disconnect`, `disconnect_message`, `hiccup_message`, `slow_subscriber`, `max_subscriptions`, `max_subscription_size`, `invert_matching`, `verbose`, `verboser`, `manual`, `manual_last_value`, `max_peers`, `max_handshakes`, `max_handshake_rate`, and `only_first_subscribe` of an XSUB | at once, for present connections and queues too |\n\
          | `reconnect`, `no_reconnect`, `reconnect_refused`, `reconnect_stop`, `connect_timeout`, `socks_proxy` | from the next dial or failure |\n\
-         | `routing_id`, `heartbeat`, `handshake_timeout`, `max_message_size`, `max_frames`, `metadata`, `allow_legacy_zmtp`, `hello_message`, `welcome_message`, `probe_router`, `notify`, and `only_first_subscribe` of an XPUB | for connections that are made afterwards |\n\
+         | `routing_id`, `heartbeat`, `handshake_timeout`, `max_message_size`, `max_frames`, `metadata`, `allow_legacy_zmtp`, `close_reasons`, `hello_message`, `welcome_message`, `probe_router`, `notify`, and `only_first_subscribe` of an XPUB | for connections that are made afterwards |\n\
+         | `correlate` | from the next request |\n\
          | options of the operating system, such as `keepalive` | for later calls of `bind`, and for connections that are dialled afterwards |\n\
-         | `security`, `authenticator`, `any_key`, `zap_domain`, `zap_handler`, `auth_timeout`, `conflate`, `correlate`, `max_handshake_bytes` | before the first call of `bind` or `connect` only |\n\
+         | `security`, `authenticator`, `any_key`, `zap_domain`, `enforce_zap_domain`, `zap_handler`, `auth_timeout`, `conflate`, `max_handshake_bytes` | before the first call of `bind` or `connect` only |\n\
          \n\
          A lower high-water mark drops nothing: a longer queue is full until it has become shorter. A lower `max_peers`\n\
          closes no connection. `linger` counts for calls of `close` and `disconnect` afterwards. While the memory limit of a\n\
@@ -140,10 +141,10 @@ fn fixed_difference(old: &Settings, new: &Settings) -> Option<&'static str> {
         ("security", before.security == after.security),
         (auth_source_option(&before.auth_source, &after.auth_source), before.auth_source == after.auth_source),
         ("zap_domain", before.domain == after.domain),
+        ("enforce_zap_domain", before.enforces_zap_domain == after.enforces_zap_domain),
         ("zap_handler", is_same(before.handler.as_ref(), after.handler.as_ref())),
         ("auth_timeout", before.auth_timeout == after.auth_timeout),
         ("conflate", old.conflate == new.conflate),
-        ("correlate", old.correlate == new.correlate),
         ("max_handshake_bytes", old.admission.handshake_bytes == new.admission.handshake_bytes),
     ]
     .into_iter()

@@ -83,6 +83,11 @@ impl Metadata {
         self.0.extend_from_slice(&other.0);
     }
 
+    /// Removes the property with this name.
+    pub(crate) fn remove(&mut self, name: &str) {
+        self.0.retain(|(known, _)| !known.eq_ignore_ascii_case(name.as_bytes()));
+    }
+
     /// Adds a property, or replaces the value of an existing one. The name must have 1 to 255 bytes, the value less
     /// than 2 GiB.
     pub(crate) fn set(&mut self, name: &str, value: Bytes) {

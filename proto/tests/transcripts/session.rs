@@ -133,7 +133,9 @@ impl Session {
     /// Returns the options of libzmq's socket for ours. An option that our socket type does not have has no effect in libzmq
     /// either, or the replay shows a difference.
     pub(crate) fn options(&self) -> Options {
-        let (mut options, mut heartbeat) = (Options::of(self.socket_type), [None; 3]);
+        // libzmq does not send this property.
+        let options = Options::of(self.socket_type).close_reasons(false);
+        let (mut options, mut heartbeat) = (options, [None; 3]);
         for (name, value) in &self.options {
             let part = match name.as_str() {
                 "CONNECT_ROUTING_ID" => continue,

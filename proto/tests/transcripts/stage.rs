@@ -7,7 +7,6 @@ use core::time::Duration;
 use sansmq_proto::entropy::SeededEntropy;
 use sansmq_proto::security::zap::Request;
 use sansmq_proto::security::{AuthOutcome, AuthReply, AuthRequest, AuthStatus, ZapHandler};
-use sansmq_proto::wire::FrameHead;
 use sansmq_proto::{
     Connection, ConnectionError, Endpoint, Frame, Instant, ListenerId, Message, PipeId, RecvError, Socket, SocketType,
 };
@@ -28,7 +27,7 @@ pub(crate) fn differences(session: &Session, piece: usize) -> Vec<String> {
     }
     for (conn, [libzmq, _]) in session.streams() {
         let Some(end) = stage.ends.get(&conn) else { continue };
-        let (libzmq, ours) = (stage.translated(&libzmq), without_close_reason(&end.sent));
+        let (libzmq, ours) = (stage.translated(&libzmq), end.sent.clone());
         // A peer that closes its connection leaves bytes unread.
         let is_same = match end.closed_by {
             Some(Side::Peer) => ours.starts_with(&libzmq),
@@ -277,7 +276,7 @@ impl Stage {
     fn find_random(&mut self, conn: u32, random: &[u8]) {
         // They follow a frame head of two bytes.
         let start = self.offsets[&conn] + 2;
-        let sent = without_close_reason(&self.ends[&conn].sent);
+        let sent = &self.ends[&conn].sent;
         let ours = sent.get(start..start + random.len()).unwrap_or_default();
         self.random.push((random.to_vec(), ours.to_vec()));
     }
@@ -321,19 +320,6 @@ impl ZapHandler for Handler {
         let reply = request.read_reply(&self.reply);
         Some(AuthOutcome::Now(reply.unwrap_or(AuthReply::Reject(AuthStatus::InternalError))))
     }
-}
-
-/// Returns `sent`, the bytes that our socket sent, without the property `Close-Reason` in READY, which libzmq does not
-/// send.
-fn without_close_reason(sent: &[u8]) -> Vec<u8> {
-    const GREETING: usize = 64;
-    const PROPERTY: &[u8] = b"\x0cClose-Reason\0\0\0\x011";
-    let Some(at) = sent.windows(PROPERTY.len()).position(|window| window == PROPERTY) else { return sent.to_vec() };
-    let (mut bytes, ready) = (sent[..GREETING].to_vec(), &sent[GREETING..]);
-    let (head, len) = FrameHead::decode(ready).unwrap().unwrap();
-    FrameHead { size: head.size - PROPERTY.len() as u64, ..head }.encode(&mut bytes);
-    bytes.extend([&sent[GREETING + len..at], &sent[at + PROPERTY.len()..]].concat());
-    bytes
 }
 
 /// Returns the part in which two byte strings differ, as text: without their common beginning and end.

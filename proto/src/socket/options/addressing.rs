@@ -93,6 +93,17 @@ impl Options<Req> {
         self.settings.correlate = correlate;
         self
     }
+
+    /// Makes `recv` return [`PeerLost`](crate::RecvError::PeerLost) when the connection to the peer ends to which the request was
+    /// sent, after which a new request is allowed. If off, the REQ waits for a reply that cannot arrive, as in libzmq, until its
+    /// application gives up: for bindings that must behave as libzmq does.
+    ///
+    /// Default: on. libzmq: no such option; it behaves as with off.
+    #[must_use]
+    pub const fn report_lost_peer(mut self, on: bool) -> Self {
+        self.settings.report_lost_peer = on;
+        self
+    }
 }
 
 /// # STREAM

@@ -220,4 +220,16 @@ impl<T: Kind> Options<T> {
         self.settings.connection.allow_legacy_zmtp = accept;
         self
     }
+
+    /// Announces in READY, by the property `Close-Reason`, that this side accepts the command CLOSE. Another socket of this
+    /// crate then sends the reason for which it rejects the connection
+    /// ([`CloseReason`](crate::connection::CloseReason)). Other implementations ignore the property. Turn it off for a peer that
+    /// expects exactly the bytes that libzmq sends.
+    ///
+    /// Default: on. libzmq: no such option; it behaves as with off.
+    #[must_use]
+    pub const fn close_reasons(mut self, on: bool) -> Self {
+        self.settings.connection.close_reasons = on;
+        self
+    }
 }

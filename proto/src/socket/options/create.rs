@@ -41,6 +41,7 @@ impl<T: Kind> Options<T> {
             mandatory: false,
             handover: false,
             relaxed: false,
+            report_lost_peer: true,
             correlate: false,
             proxy: None,
             immediate: false,

@@ -233,10 +233,14 @@ socket_options! {
         |options: Dealer| options.metadata(&name, value)?, |now| properties(&now.connection);
     AllowLegacyZmtp(on: bool) = allow_legacy_zmtp [], ALL,
         |options: Dealer| options.allow_legacy_zmtp(on), |now| Some(now.connection.allow_legacy_zmtp);
+    CloseReasons(on: bool) = close_reasons [], ALL,
+        |options: Dealer| options.close_reasons(on), |now| Some(now.connection.close_reasons);
     Security(security: Security) = security [PLAIN_SERVER Part, PLAIN_USERNAME Part, PLAIN_PASSWORD Part, CURVE_SERVER Part, CURVE_PUBLICKEY Part, CURVE_SECRETKEY Part, CURVE_SERVERKEY Part, MECHANISM Part], ZMTP,
         |options: Dealer| options.security(security), |now| Some(now.connection.security.clone());
-    ZapDomain(domain: String) = zap_domain "text of 1 to 255 bytes" [ZAP_DOMAIN Same, ZAP_ENFORCE_DOMAIN Part], ZMTP,
+    ZapDomain(domain: String) = zap_domain "text of 1 to 255 bytes" [ZAP_DOMAIN Same], ZMTP,
         |options: Dealer| options.zap_domain(domain)?, |now| Some(now.connection.domain.clone()).filter(|domain| !domain.is_empty());
+    EnforceZapDomain(on: bool) = enforce_zap_domain [ZAP_ENFORCE_DOMAIN Same], ZMTP,
+        |options: Dealer| options.enforce_zap_domain(on), |now| Some(now.connection.enforces_zap_domain);
     Authenticator(authenticator: Authenticator) = authenticator [], ZMTP,
         |options: Dealer| options.authenticator(authenticator), |now| authenticator(&now.connection.auth_source);
     #[cfg(feature = "curve")]
@@ -268,6 +272,8 @@ socket_options! {
         |options: Router| options.notify_disconnect(on), |now| Some(now.notices.disconnects);
     Relaxed(on: bool) = relaxed [REQ_RELAXED Same], REQ,
         |options: Req| options.relaxed(on), |now| Some(now.relaxed);
+    ReportLostPeer(on: bool) = report_lost_peer [], REQ,
+        |options: Req| options.report_lost_peer(on), |now| Some(now.report_lost_peer);
     Correlate(on: bool) = correlate [REQ_CORRELATE Same], REQ,
         |options: Req| options.correlate(on), |now| Some(now.correlate);
     Notify(on: bool) = notify [STREAM_NOTIFY Same], STREAM,

@@ -93,9 +93,11 @@ use core::time::Duration;
 /// | [`reconnect_refused`](Self::reconnect_refused) | 1 s to 60 s | all |
 /// | [`metadata`](Self::metadata): `METADATA` | none | all |
 /// | [`allow_legacy_zmtp`](Self::allow_legacy_zmtp) | on | all |
+/// | [`close_reasons`](Self::close_reasons) | on | all |
 /// | **Security** | | | |
 /// | [`security`](Self::security): `PLAIN_SERVER`, `PLAIN_USERNAME`, `PLAIN_PASSWORD`, `CURVE_SERVER`, `CURVE_PUBLICKEY`, `CURVE_SECRETKEY`, `CURVE_SERVERKEY`, `MECHANISM` | `Security::Null` | all but STREAM |
-/// | [`zap_domain`](Self::zap_domain): `ZAP_DOMAIN`, `ZAP_ENFORCE_DOMAIN` | none | all but STREAM |
+/// | [`zap_domain`](Self::zap_domain): `ZAP_DOMAIN` | none | all but STREAM |
+/// | [`enforce_zap_domain`](Self::enforce_zap_domain): `ZAP_ENFORCE_DOMAIN` | on | all but STREAM |
 /// | [`authenticate`](Self::authenticate) | none | all but STREAM |
 /// | [`authenticator`](Self::authenticator) | none | all but STREAM |
 /// | [`any_key`](Self::any_key) | off | all but STREAM |
@@ -116,6 +118,7 @@ use core::time::Duration;
 /// | **REQ** | | | |
 /// | [`relaxed`](Self::relaxed): `REQ_RELAXED` | off | REQ |
 /// | [`correlate`](Self::correlate): `REQ_CORRELATE` | off | REQ |
+/// | [`report_lost_peer`](Self::report_lost_peer) | on | REQ |
 /// | **STREAM** | | | |
 /// | [`notify`](Self::notify): `STREAM_NOTIFY` | on | STREAM |
 /// | **Messages at a connect or disconnect** | | | |
@@ -180,6 +183,7 @@ pub(crate) struct Settings {
     pub(crate) mandatory: bool,
     pub(crate) handover: bool,
     pub(crate) relaxed: bool,
+    pub(crate) report_lost_peer: bool,
     pub(crate) correlate: bool,
     pub(crate) proxy: Option<Arc<Proxy>>,
     pub(crate) immediate: bool,

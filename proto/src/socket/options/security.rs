@@ -32,14 +32,13 @@ impl<T: Kind> Options<T> {
 
     /// Sets the ZAP domain of the socket: 1 to 255 bytes. A socket with a domain authenticates every peer, also with the
     /// NULL mechanism. It rejects all peers if there is neither an [authenticator](Self::authenticator) nor a handler
-    /// bound to `inproc://zeromq.zap.01`. In that case, libzmq rejects all peers only with `ZMQ_ZAP_ENFORCE_DOMAIN`, and
-    /// otherwise accepts all.
+    /// bound to `inproc://zeromq.zap.01`; see [`enforce_zap_domain`](Self::enforce_zap_domain).
     ///
-    /// Default: none. libzmq: `ZMQ_ZAP_DOMAIN` with `ZMQ_ZAP_ENFORCE_DOMAIN` = 1, default none.
+    /// Default: none. libzmq: `ZMQ_ZAP_DOMAIN`, default none.
     ///
     /// # Errors
     /// [`OptionsError::Domain`] unless the domain has 1 to 255 bytes.
-    #[doc(alias("ZMQ_ZAP_DOMAIN", "ZMQ_ZAP_ENFORCE_DOMAIN", "ZAP_ENFORCE_DOMAIN"))]
+    #[doc(alias("ZMQ_ZAP_DOMAIN", "ZAP_DOMAIN"))]
     pub fn zap_domain(mut self, domain: impl Into<String>) -> Result<Self, OptionsError>
     where
         T: Zmtp,
@@ -50,6 +49,22 @@ impl<T: Kind> Options<T> {
         }
         self.settings.connection.domain = domain;
         Ok(self)
+    }
+
+    /// Sets whether a CURVE server, and a NULL socket with a [domain](Self::zap_domain), rejects all peers while no ZAP handler
+    /// is bound. If off, such a socket accepts all peers until a handler is bound, as libzmq does by default: a handler that
+    /// starts late, or has ended, leaves the socket open to everyone. A PLAIN server always needs a handler. Has no effect
+    /// together with an [authenticator](Self::authenticator) or [`any_key`](Self::any_key).
+    ///
+    /// Default: on. libzmq: `ZMQ_ZAP_ENFORCE_DOMAIN`, default off.
+    #[doc(alias("ZMQ_ZAP_ENFORCE_DOMAIN", "ZAP_ENFORCE_DOMAIN"))]
+    #[must_use]
+    pub fn enforce_zap_domain(mut self, on: bool) -> Self
+    where
+        T: Zmtp,
+    {
+        self.settings.connection.enforces_zap_domain = on;
+        self
     }
 
     /// Sets a function that decides about every peer, with any mechanism, and returns its decision at once. The

@@ -171,6 +171,17 @@ impl<R: Addressing> Pattern for Addressed<R> {
         true
     }
 
+    fn check_first_frame(&mut self, pipes: &mut Pipes, first: &Frame) -> Result<(), Unsent> {
+        if self.0.drops_if_full() {
+            return Ok(());
+        }
+        match self.0.peers().table.find(pipes, first) {
+            None => Err(Unsent::Unroutable),
+            Some(pipe) if !pipes.has_room(pipe) => Err(Unsent::Full),
+            Some(_) => Ok(()),
+        }
+    }
+
     fn can_complete_sends(&mut self, _: &mut Pipes, count: usize) -> bool {
         count <= 1 || self.0.drops_if_full()
     }

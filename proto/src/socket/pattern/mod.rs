@@ -198,6 +198,11 @@ pub(super) trait Pattern: Send {
     /// Returns true if `send` would return neither `Full` nor `OutOfTurn` now.
     fn can_send(&mut self, pipes: &mut Pipes) -> bool;
 
+    /// Returns the error that `send` would return now for each message that begins with the frame `first`.
+    fn check_first_frame(&mut self, pipes: &mut Pipes, _first: &Frame) -> Result<(), Unsent> {
+        if self.can_send(pipes) { Ok(()) } else { Err(Unsent::Full) }
+    }
+
     /// Returns the peer to which the application must send a reply before it can receive again. `None` if no reply is
     /// due, and for all types except REP.
     fn reply_due(&self) -> Option<PipeId> {

@@ -5,7 +5,7 @@ use super::Pattern;
 use crate::connection::{ConnectionError, Peer};
 use crate::cost;
 use crate::entropy::Entropy;
-use crate::message::{Envelope, Message};
+use crate::message::{Envelope, Frame, Message};
 use crate::socket::effects::Effects;
 use crate::socket::error::{RecvError, Unsent};
 use crate::socket::event::DropReason;
@@ -88,6 +88,10 @@ impl Pattern for Rep {
 
     fn can_send(&mut self, _: &mut Pipes) -> bool {
         self.reply_to.is_some()
+    }
+
+    fn check_first_frame(&mut self, _: &mut Pipes, _: &Frame) -> Result<(), Unsent> {
+        if self.reply_to.is_some() { Ok(()) } else { Err(Unsent::OutOfTurn) }
     }
 
     fn reply_due(&self) -> Option<PipeId> {

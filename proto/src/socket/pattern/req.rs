@@ -40,8 +40,11 @@ pub(super) struct Req {
     peers: LoadBalancer,
     turn: RequestState,
     relaxed: bool,
-    /// Id of the latest request, which the reply must repeat. `None` if requests have no id (`REQ_CORRELATE` is off).
+    report_lost_peer: bool,
+    /// Id of the latest request, which the reply must repeat; `None` if it had no id.
     request: Option<u32>,
+    /// Id before that of the next request. `None` if requests have no id (`REQ_CORRELATE` is off).
+    latest_id: Option<u32>,
     probe: bool,
 }
 
@@ -54,9 +57,17 @@ fn first_id(entropy: &mut dyn Entropy) -> u32 {
 
 impl Req {
     pub(super) fn new(settings: &Settings, entropy: &mut dyn Entropy) -> Self {
-        let request = settings.correlate.then(|| first_id(entropy));
+        let latest_id = settings.correlate.then(|| first_id(entropy));
         let peers = LoadBalancer::default();
-        Self { peers, turn: RequestState::Idle, relaxed: settings.relaxed, request, probe: settings.probe }
+        Self {
+            peers,
+            turn: RequestState::Idle,
+            relaxed: settings.relaxed,
+            report_lost_peer: settings.report_lost_peer,
+            request: None,
+            latest_id,
+            probe: settings.probe,
+        }
     }
 
     /// Returns two frames and an index. The frames from this index on are the envelope of a request: the request id, if
@@ -72,7 +83,7 @@ impl Req {
     /// Ends the wait for a reply if the current request was sent to the peer of `pipe`, because this peer can no longer
     /// reply.
     fn fail_request(&mut self, pipes: &Pipes, id: PipeId) -> Effects {
-        if !matches!(self.turn, RequestState::Waiting(recipient) if recipient == id) {
+        if !self.report_lost_peer || !matches!(self.turn, RequestState::Waiting(recipient) if recipient == id) {
             return Effects::NONE;
         }
         let pipe = pipes.get(id);
@@ -107,9 +118,10 @@ impl Req {
 impl Pattern for Req {
     fn configure(&mut self, _: &mut Pipes, settings: &Settings, entropy: &mut dyn Entropy) {
         self.relaxed = settings.relaxed;
+        self.report_lost_peer = settings.report_lost_peer;
         self.probe = settings.probe;
-        if self.request.is_some() != settings.correlate {
-            self.request = settings.correlate.then(|| first_id(entropy));
+        if self.latest_id.is_some() != settings.correlate {
+            self.latest_id = settings.correlate.then(|| first_id(entropy));
         }
     }
 
@@ -174,7 +186,8 @@ impl Pattern for Req {
         let Some(pipe) = self.peers.pick(pipes) else {
             return Err(Unsent::Full);
         };
-        self.request = self.request.map(|id| id.wrapping_add(1));
+        self.latest_id = self.latest_id.map(|id| id.wrapping_add(1));
+        self.request = self.latest_id;
         let (envelope, from) = self.envelope();
         message.prepend(&envelope[from..]);
         pipes.push(pipe, message.take());
@@ -207,6 +220,15 @@ impl Pattern for Req {
     fn can_send(&mut self, pipes: &mut Pipes) -> bool {
         (self.relaxed || matches!(self.turn, RequestState::Idle | RequestState::Lost { .. }))
             && self.peers.has_room(pipes)
+    }
+
+    fn check_first_frame(&mut self, pipes: &mut Pipes, _: &Frame) -> Result<(), Unsent> {
+        let can_begin = self.relaxed || matches!(self.turn, RequestState::Idle | RequestState::Lost { .. });
+        match (can_begin, self.peers.has_room(pipes)) {
+            (false, _) => Err(Unsent::OutOfTurn),
+            (true, false) => Err(Unsent::Full),
+            (true, true) => Ok(()),
+        }
     }
 
     fn can_recv(&mut self, _: &mut Pipes) -> bool {

@@ -1,10 +1,10 @@
 //! Tests of the behaviour of REQ sockets.
 
 use super::{PLACE, fan, message, net, star};
-use sansmq_proto::kind::{Rep, Req, Router};
-use sansmq_proto::socket::DropReason;
+use sansmq_proto::kind::{Dealer, Pull, Rep, Req, Router};
+use sansmq_proto::socket::{DropReason, Unsent};
 use sansmq_proto::testing::{Net, NodeId};
-use sansmq_proto::{Action, Message, Options, RecvError, SendError};
+use sansmq_proto::{Action, Frame, Message, Options, RecvError, SendError, SocketType};
 use sansmq_tests::{dropped, endings, events, recv_all};
 
 fn req() -> Options<Req> {
@@ -251,6 +251,75 @@ fn req_reports_peer_lost_and_can_send_again() {
         assert_eq!(received.last(), Some(&message(["q again"])));
         assert_eq!(net[req].recv().unwrap(), message(["a"]));
     }
+}
+
+#[test]
+fn req_without_reports_waits_although_its_peer_is_lost() {
+    let mut net = net();
+    let (req, [rep]) = fan(&mut net, req().report_lost_peer(false), [Options::<Rep>::new()]);
+    net[req].send("q").unwrap();
+    net.settle();
+    net.reset_connections(rep);
+    net.advance(core::time::Duration::from_secs(1));
+    assert!(!net[req].can_recv() && !net[req].can_send());
+    assert_eq!(net[req].recv(), Err(RecvError::Empty));
+    assert!(matches!(net[req].send("again"), Err(SendError::OutOfTurn(_))));
+}
+
+#[test]
+fn changed_correlate_applies_from_the_next_request() {
+    let mut net = net();
+    let (req, [router]) = fan(&mut net, req(), [Options::<Router>::new()]);
+    for (correlate, frames) in [(true, 3), (false, 4), (true, 3)] {
+        net[req].send("q").unwrap();
+        let options = net[req].options::<Req>().unwrap().correlate(correlate);
+        net[req].set_options(options).unwrap();
+        // The change does not apply to the request that was sent before it.
+        let received = request(&mut net, router);
+        assert_eq!(received.len(), frames);
+        reply(&mut net, router, &received, "a");
+        assert_eq!(net[req].recv().unwrap(), message(["a"]));
+    }
+}
+
+#[test]
+fn first_frame_is_checked_before_the_message_is_complete() {
+    let mut net = net();
+    let (req, [rep]) = fan(&mut net, req(), [Options::<Rep>::new()]);
+    let first = Frame::from("q");
+    assert_eq!(net[rep].check_first_frame(&first), Err(Unsent::OutOfTurn));
+    assert_eq!(net[req].check_first_frame(&first), Ok(()));
+    net[req].send("q").unwrap();
+    assert_eq!(net[req].check_first_frame(&first), Err(Unsent::OutOfTurn));
+    net.settle();
+    net[rep].recv().unwrap();
+    assert_eq!(net[rep].check_first_frame(&first), Ok(()));
+
+    let alone = net.socket(Options::<Req>::new());
+    assert_eq!(net[alone].check_first_frame(&first), Err(Unsent::Full));
+    let pull = net.socket(Options::<Pull>::new());
+    assert_eq!(net[pull].check_first_frame(&first), Err(Unsent::Unsupported(SocketType::Pull)));
+    let now = net.now();
+    net[alone].close(now);
+    assert_eq!(net[alone].check_first_frame(&first), Err(Unsent::Closed));
+}
+
+#[test]
+fn first_frame_of_a_mandatory_router_selects_a_peer_with_room() {
+    let mut net = net();
+    let mandatory = Options::<Router>::new().mandatory(true).send_hwm(1);
+    let dealer = Options::<Dealer>::new().routing_id("peer").unwrap();
+    let (router, [peer]) = star(&mut net, mandatory, [dealer]);
+    net[peer].send("hello").unwrap();
+    net.settle();
+    assert_eq!(net[router].check_first_frame(&"other".into()), Err(Unsent::Unroutable));
+    assert_eq!(net[router].check_first_frame(&"peer".into()), Ok(()));
+    net[router].send(["peer", "fills the queue"]).unwrap();
+    assert_eq!(net[router].check_first_frame(&"peer".into()), Err(Unsent::Full));
+
+    let options = net[router].options::<Router>().unwrap().mandatory(false);
+    net[router].set_options(options).unwrap();
+    assert_eq!(net[router].check_first_frame(&"other".into()), Ok(()), "the message will be dropped");
 }
 
 /// Receives all requests at a REP, and replies `a` to each.

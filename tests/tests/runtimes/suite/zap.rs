@@ -431,6 +431,40 @@ fn curve_server_with_any_key_admits_unknown_client() {
 }
 
 #[test]
+fn domain_that_is_not_enforced_admits_peers_until_a_handler_is_bound() {
+    run(|| async {
+        let (login, security) = curve();
+        for (login, security) in [(Security::Null, Security::Null), (login, security)] {
+            let context = Context::new();
+            let options =
+                Options::<Rep>::new().security(security).zap_domain("global").unwrap().enforce_zap_domain(false);
+            let rep = Socket::in_context(&context, options);
+            let mut server_monitor = rep.monitor();
+            let endpoint = rep.bind(ANY).await.unwrap();
+            let client = || {
+                let req = Socket::with_options(Options::<Req>::new().security(login.clone()));
+                req.connect(&endpoint).unwrap();
+                req
+            };
+            round_trip(&client(), &rep).await;
+            assert!(outcome(&mut server_monitor).await.is_ok());
+
+            let handler = handler(&context, Options::<Rep>::new()).await;
+            let _rejected = client();
+            answer_once(&handler, |request| request.reply(&AuthReply::reject())).await;
+            assert_eq!(outcome(&mut server_monitor).await, Err(ConnectionError::Denied(AuthStatus::Denied)));
+        }
+
+        let plain = Options::<Rep>::new().security(Security::PlainServer).enforce_zap_domain(false);
+        let rep = Socket::in_context(&Context::new(), plain);
+        let mut server_monitor = rep.monitor();
+        let ann = plain_client("ann", "secret");
+        ann.connect(rep.bind(ANY).await.unwrap()).unwrap();
+        assert_eq!(outcome(&mut server_monitor).await, Err(ConnectionError::NoAuthenticator), "PLAIN needs a handler");
+    });
+}
+
+#[test]
 fn server_without_authenticator_emits_event_per_endpoint() {
     run(|| async {
         for security in [Security::PlainServer, curve().1] {

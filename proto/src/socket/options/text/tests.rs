@@ -40,11 +40,13 @@ fn samples() -> Vec<SocketOption> {
         Is::ReconnectRefused(second, 2 * second),
         Is::Metadata("X-region".into(), "north west".into()),
         Is::AllowLegacyZmtp(false),
+        Is::CloseReasons(false),
         #[cfg(feature = "plain")]
         Is::Security(Security::PlainServer),
         #[cfg(not(feature = "plain"))]
         Is::Security(Security::Null),
         Is::ZapDomain("global".into()),
+        Is::EnforceZapDomain(false),
         Is::Authenticator(Authenticator::new(|_| crate::security::AuthReply::reject())),
         #[cfg(feature = "curve")]
         Is::AnyKey,
@@ -61,6 +63,7 @@ fn samples() -> Vec<SocketOption> {
         Is::NotifyConnect(true),
         Is::NotifyDisconnect(true),
         Is::Relaxed(true),
+        Is::ReportLostPeer(false),
         Is::Correlate(true),
         Is::Notify(false),
         Is::ProbeRouter(true),
