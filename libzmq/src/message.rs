@@ -25,8 +25,8 @@ impl fmt::Debug for zmq_msg_t {
 #[derive(Debug)]
 #[repr(C)]
 pub(crate) struct Message {
-    /// [`VALID`] with the flags [`MORE`] and [`SHARED`] in its lowest bits. Any other value: memory that was not initialized, or
-    /// whose message was closed.
+    /// [`VALID`] with the flags [`MORE`] and [`SHARED`] in its lowest bits. Any other value: memory without a message,
+    /// not initialized or closed.
     // The first field, because it is read before the memory is known to contain a message.
     check: u32,
     /// Routing id of the peer of a SERVER or PEER; 0 without one.
@@ -40,7 +40,7 @@ pub(crate) struct Message {
 const VALID: u32 = 0x5a4d_5140;
 /// Flag of a received frame after which another frame of the same message follows.
 const MORE: u32 = 1;
-/// Flag of a message whose bytes other messages have too.
+/// Flag of a message that shares its bytes with other messages.
 const SHARED: u32 = 2;
 
 const _: () =

@@ -146,8 +146,8 @@ impl Readiness {
     }
 }
 
-/// Polls the future in `slot`, or a new one. A future that is ready is dropped: the socket is ready, and C code is told so by
-/// [`events`].
+/// Polls the future in `slot`, or a new one. A future that is ready is dropped, because [`events`] returns that the
+/// socket is ready.
 fn watch(slot: &mut Option<Watch>, waker: &Waker, new: impl FnOnce() -> Watch) {
     let mut watch = slot.take().unwrap_or_else(new);
     if watch.0.as_mut().poll(&mut Context::from_waker(waker)).is_pending() {

@@ -332,7 +332,7 @@ pub unsafe extern "C" fn zmq_recv(socket: *mut c_void, buffer: *mut c_void, len:
 /// `zmq_sendiov`: sends each element of an array as a frame of one message.
 ///
 /// # Safety
-/// `iov` must be null, or point to `count` elements whose bytes are readable.
+/// `iov` must be null, or point to `count` elements with readable bytes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zmq_sendiov(
     socket: *mut c_void,

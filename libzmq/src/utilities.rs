@@ -15,7 +15,7 @@ use std::time::Instant;
 
 use crate::handles::Table;
 
-/// Version of libzmq whose interface this library has.
+/// Version of the interface of this library.
 const VERSION: [c_int; 3] = [4, 3, 5];
 
 /// `zmq_errno`: returns the error of the last failed call of this thread.
@@ -30,7 +30,7 @@ pub extern "C" fn zmq_strerror(number: c_int) -> *const c_char {
     Errno(number).text().map_or_else(|| system_text(number), CStr::as_ptr)
 }
 
-/// `zmq_version`: stores the version of libzmq whose interface this library has.
+/// `zmq_version`: stores the version of libzmq that has the same interface.
 ///
 /// # Safety
 /// Each pointer must be null, or valid for writes.

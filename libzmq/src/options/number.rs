@@ -1,4 +1,4 @@
-//! [`NUMBERS`]: options whose value is a number, with their defaults and limits, and [`Values::effect`].
+//! [`NUMBERS`]: options with a number, with their defaults and limits, and [`Values::effect`].
 
 use super::{
     IPV4ONLY, IPV6, LINGER, SOCKS_PASSWORD, SOCKS_PROXY, SOCKS_USERNAME, USE_FD, Values, ZAP_ENFORCE_DOMAIN, millis,

@@ -59,7 +59,7 @@ fn set(socket: &Socket, option: c_int, value: &[u8]) -> Result<(), Errno> {
 }
 
 /// Returns success for changes that libzmq ignores: the end of a subscription that does not exist, and a change of an XPUB with
-/// `XPUB_MANUAL` that has received no request, or whose peer has disconnected.
+/// `XPUB_MANUAL` that has received no request, or has lost the peer of the request.
 fn subscription(changed: Result<(), SubscribeError>) -> Result<(), Errno> {
     match changed {
         Err(SubscribeError::NotSubscribed | SubscribeError::NoRequest) => Ok(()),
