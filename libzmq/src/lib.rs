@@ -9,7 +9,7 @@
 //! | [`transfer`] | `zmq_send`, `zmq_recv` and their variants |
 //! | [`readiness`], [`poll`], [`poller`] | `ZMQ_EVENTS`, `ZMQ_FD`, `zmq_poll`, `zmq_poller_*` |
 //! | [`monitor`], [`proxy`], [`timers`], [`utilities`] | the functions of these names |
-//! | [`handles`], [`memory`], [`errno`], [`notify`] | handles, memory and errors of C code; conditions |
+//! | [`handles`], [`endpoint`], [`memory`], [`errno`], [`notify`] | handles, endpoints, memory and errors of C code; conditions |
 //!
 //! No rule of a socket type is here: this crate converts values, and keeps what C code gives and takes in parts. A panic in a
 //! function ends the process, because `extern "C"` functions do not unwind.
@@ -25,6 +25,7 @@
 )]
 
 mod context;
+mod endpoint;
 mod errno;
 mod handles;
 mod io_thread;

@@ -1,6 +1,7 @@
 //! [`Socket`]: what `zmq_socket` creates.
 
 use crate::context::{self, Context, ContextOptions};
+use crate::endpoint;
 use crate::errno::{Errno, pointer, status};
 use crate::handles::{Table, new_handle, to_pointer};
 use crate::io_thread::IoThread;
@@ -148,7 +149,7 @@ impl Socket {
     }
 
     fn bind(&self, text: &str) -> Result<(), Errno> {
-        let endpoint: Endpoint = text.parse()?;
+        let endpoint = endpoint::parse(text)?;
         let descriptor = {
             let mut state = self.state();
             self.prepare(&mut state)?;
@@ -165,7 +166,7 @@ impl Socket {
     }
 
     fn connect(&self, text: &str) -> Result<(), Errno> {
-        let endpoint: Endpoint = text.parse()?;
+        let endpoint = endpoint::parse(text)?;
         let mut state = self.state();
         self.prepare(&mut state)?;
         match state.values.take_connect_id() {
@@ -180,7 +181,7 @@ impl Socket {
 
     /// Ends a `bind` or `connect`: the functions of libzmq for both do the same.
     fn end(&self, text: &str) -> Result<(), Errno> {
-        let endpoint: Endpoint = text.parse()?;
+        let endpoint = endpoint::parse(text)?;
         if text.contains('*') {
             // A wildcard is not the address of a listener.
             return Err(Errno::NO_ENTRY);
@@ -422,7 +423,7 @@ pub unsafe extern "C" fn zmq_disconnect(socket: *mut c_void, endpoint: *const c_
 pub unsafe extern "C" fn zmq_connect_peer(socket: *mut c_void, endpoint: *const c_char) -> u32 {
     let id = with_open(socket, |socket| {
         // SAFETY: As promised by the caller.
-        let endpoint: Endpoint = unsafe { memory::text(endpoint) }?.parse()?;
+        let endpoint = endpoint::parse(unsafe { memory::text(endpoint) }?)?;
         if socket.kind != SocketType::Peer {
             return Err(Errno::NOT_SUPPORTED);
         }

@@ -1,6 +1,6 @@
 //! `zmq_setsockopt`.
 
-use super::number::{Number, RCVTIMEO, SNDTIMEO};
+use super::number::{HEARTBEAT_TTL, Number, RCVTIMEO, SNDTIMEO};
 use super::{
     BINDTODEVICE, CONNECT_ROUTING_ID, CURVE_PUBLICKEY, CURVE_SECRETKEY, CURVE_SERVER, CURVE_SERVERKEY, DISCONNECT_MSG,
     HELLO_MSG, HICCUP_MSG, IPV4ONLY, IPV6, METADATA, MechanismKind, PLAIN_PASSWORD, PLAIN_SERVER, PLAIN_USERNAME,
@@ -25,11 +25,12 @@ pub unsafe extern "C" fn zmq_setsockopt(socket: *mut c_void, option: c_int, valu
     status(with_open(socket, |socket| {
         // SAFETY: The caller has promised that the bytes are readable.
         let bytes = unsafe { memory::bytes(value, len) }.map_err(|_| Errno::INVALID)?;
-        set(socket, option, bytes)
+        set(socket, option, bytes, value.is_null())
     }))
 }
 
-fn set(socket: &Socket, option: c_int, value: &[u8]) -> Result<(), Errno> {
+/// Sets an option. `is_null` is true if C code has passed no value, which removes the value of some options.
+fn set(socket: &Socket, option: c_int, value: &[u8], is_null: bool) -> Result<(), Errno> {
     match option {
         SUBSCRIBE => return subscription(socket.handle().subscribe(value)),
         UNSUBSCRIBE => return subscription(socket.handle().unsubscribe(value)),
@@ -42,6 +43,7 @@ fn set(socket: &Socket, option: c_int, value: &[u8]) -> Result<(), Errno> {
     let before = state.values.clone();
     let effects = match Number::find(option) {
         Some(row) => state.values.set_number(row, value, socket.kind),
+        None if is_null => state.values.remove(option),
         None => state.values.set_bytes(option, value, socket.kind),
     };
     let applied = effects.and_then(|effects| effects.into_iter().try_for_each(|effect| socket.apply(effect)));
@@ -81,6 +83,8 @@ impl Values {
         if !(row.range.0..=row.range.1).contains(&number) {
             return Err(Errno::INVALID);
         }
+        // A PING carries the time to live in tenths of a second.
+        let number = if row.option == HEARTBEAT_TTL { number / 100 * 100 } else { number };
         self.numbers.insert(row.option, number);
         match row.option {
             IPV6 => _ = self.numbers.insert(IPV4ONLY, 1 - number),
@@ -89,6 +93,19 @@ impl Values {
             _ => {}
         }
         Ok(self.effect(row.option))
+    }
+
+    /// Removes the value of an option.
+    fn remove(&mut self, option: c_int) -> Result<Vec<SocketOption>, Errno> {
+        match option {
+            PLAIN_USERNAME | PLAIN_PASSWORD => self.mechanism = MechanismKind::Null,
+            // A proxy stays in use once it is set: sansmq has no option to remove it.
+            SOCKS_PROXY | SOCKS_USERNAME | SOCKS_PASSWORD if !self.bytes.contains_key(&SOCKS_PROXY) => {}
+            XPUB_WELCOME_MSG | HELLO_MSG | DISCONNECT_MSG | HICCUP_MSG if !self.bytes.contains_key(&option) => {}
+            _ => return Err(Errno::INVALID),
+        }
+        self.bytes.remove(&option);
+        Ok(Vec::new())
     }
 
     fn set_bytes(&mut self, option: c_int, value: &[u8], socket_type: SocketType) -> Result<Vec<SocketOption>, Errno> {
@@ -104,11 +121,7 @@ impl Values {
                 self.mechanism = if self.is_server { mechanism } else { MechanismKind::Null };
                 return Ok(Vec::new());
             }
-            PLAIN_USERNAME | PLAIN_PASSWORD if value.is_empty() => {
-                self.mechanism = MechanismKind::Null;
-                return Ok(Vec::new());
-            }
-            PLAIN_USERNAME | PLAIN_PASSWORD if value.len() <= 255 => {
+            PLAIN_USERNAME | PLAIN_PASSWORD if (1..=255).contains(&value.len()) => {
                 (self.mechanism, self.is_server) = (MechanismKind::Plain, false);
                 None
             }
@@ -128,6 +141,7 @@ impl Values {
             {
                 None
             }
+            SOCKS_PROXY if value.is_empty() => return Err(Errno::INVALID),
             SOCKS_PROXY | SOCKS_USERNAME | SOCKS_PASSWORD if value.len() <= 255 => {
                 self.bytes.insert(option, value.to_vec());
                 return Ok(self.effect(option));
