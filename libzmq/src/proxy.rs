@@ -23,6 +23,11 @@ fn run(
     let (frontend, backend) = (socket::find(frontend)?, socket::find(backend)?);
     let (capture, control) = (optional(capture)?, optional(control)?);
     frontend.context.check_open()?;
+    for (from, to) in [(&frontend, &backend), (&backend, &frontend)] {
+        for message in from.take_ahead() {
+            to.blocking.send(message).map_err(|error| Errno::from(&error))?;
+        }
+    }
     let mut proxy = Proxy::new(frontend.handle(), backend.handle());
     if let Some(capture) = &capture {
         proxy = proxy.capture(capture.handle());

@@ -15,7 +15,7 @@ use core::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use core::time::Duration;
 use sansmq::kind::Any;
 use sansmq::mio::{self, StdListener};
-use sansmq::{Endpoint, Frame, Handle, Options, Peer, SocketOption, SocketType};
+use sansmq::{Endpoint, Frame, Handle, Message, Options, Peer, SocketOption, SocketType};
 use std::collections::{BTreeMap, VecDeque};
 use std::os::fd::BorrowedFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -32,7 +32,10 @@ pub(crate) struct Socket {
     is_closed: AtomicBool,
     /// True if `frames` has frames, so that most calls need not lock them.
     pub(crate) is_sending: AtomicBool,
+    /// True if C code has received a part of a message.
     pub(crate) is_receiving: AtomicBool,
+    /// True if messages were received ahead of C code.
+    pub(crate) has_ahead: AtomicBool,
     pub(crate) frames: Mutex<Frames>,
     /// `ZMQ_SNDTIMEO` and `ZMQ_RCVTIMEO`.
     pub(crate) send_timeout: AtomicI32,
@@ -48,6 +51,8 @@ pub(crate) struct Frames {
     pub(crate) incoming: VecDeque<Frame>,
     /// Sender of the frames in `incoming`.
     pub(crate) sender: Option<Arc<Peer>>,
+    /// Messages that were received ahead, the next one last.
+    pub(crate) ahead: Vec<(Message, Arc<Peer>)>,
 }
 
 /// Settings of a socket that its calls seldom need.
@@ -90,6 +95,7 @@ impl Socket {
             is_closed: AtomicBool::new(false),
             is_sending: AtomicBool::new(false),
             is_receiving: AtomicBool::new(false),
+            has_ahead: AtomicBool::new(false),
             frames: Mutex::default(),
             send_timeout: AtomicI32::new(-1),
             recv_timeout: AtomicI32::new(-1),

@@ -180,7 +180,7 @@ impl Socket {
             }
         }
         let limit = limit(flags, self.recv_timeout.load(Ordering::Relaxed));
-        let received = match (self.handle().try_recv_from(), limit) {
+        let received = match (self.try_receive(), limit) {
             (Err(RecvError::Empty), Limit::For(time)) => self.blocking.recv_from_timeout(time),
             (Err(RecvError::Empty), Limit::Forever) => self.blocking.recv_from(),
             (result, _) => result,
@@ -211,6 +211,41 @@ impl Socket {
         frames.sender = Some(Arc::clone(&sender));
         self.is_receiving.store(true, Ordering::Relaxed);
         Ok(Incoming { frame, more: true, sender: Some(sender), routing_id, group })
+    }
+}
+
+/// Maximum number of messages that are received ahead: the lock of the socket is taken once for all of them, so the thread that
+/// sends seldom has to wait for it.
+const AHEAD: usize = 64;
+
+impl Socket {
+    /// Receives the next message without waiting.
+    fn try_receive(&self) -> Result<(sansmq::Message, Arc<Peer>), RecvError> {
+        // Several threads may receive from these types at once, and each must find a message that is queued.
+        if !self.kind.may_recv_ahead() || is_thread_safe(self.kind) {
+            return self.handle().try_recv_from();
+        }
+        let mut frames = self.frames();
+        let ahead = &mut frames.ahead;
+        if ahead.is_empty() {
+            let received = self.handle().try_recv_many_from(ahead, AHEAD)?;
+            ahead.reverse();
+            self.has_ahead.store(received > 1, Ordering::Relaxed);
+            return ahead.pop().ok_or(RecvError::Empty);
+        }
+        let next = ahead.pop().ok_or(RecvError::Empty);
+        self.has_ahead.store(!ahead.is_empty(), Ordering::Relaxed);
+        next
+    }
+
+    /// Removes the messages that were received ahead, and what is left of a message of which C code has received a part.
+    pub(crate) fn take_ahead(&self) -> Vec<sansmq::Message> {
+        let mut frames = self.frames();
+        self.has_ahead.store(false, Ordering::Relaxed);
+        self.is_receiving.store(false, Ordering::Relaxed);
+        let rest = sansmq::Message::from_frames(frames.incoming.drain(..));
+        let ahead = frames.ahead.drain(..).rev().map(|(message, _)| message);
+        rest.into_iter().chain(ahead).collect()
     }
 }
 

@@ -279,6 +279,14 @@ impl SocketType {
         TYPES.contains(self)
     }
 
+    /// Returns true if a binding may receive messages before its application asks for them: the application notices no
+    /// difference but the lengths of queues. False for types where the application acts on each message before it receives the next
+    /// (REQ, REP, XPUB), or may change what it still receives (SUB, XSUB, DISH).
+    pub const fn may_recv_ahead(self) -> bool {
+        use SocketType::{Channel, Client, Dealer, Gather, Pair, Peer, Pull, Router, Server, Stream};
+        matches!(self, Channel | Client | Dealer | Gather | Pair | Peer | Pull | Router | Server | Stream)
+    }
+
     /// Returns true for REQ, DEALER and ROUTER, which send a routing id in READY.
     pub const fn announces_routing_id(self) -> bool {
         const TYPES: TypeSet = Trait::HasRoutingId.types();

@@ -7,6 +7,7 @@ use crate::turn::TurnKey;
 use core::fmt;
 use core::pin::Pin;
 use core::task::{Context, Poll};
+use sansmq_proto::connection::Peer;
 use sansmq_proto::kind::{Kind, Receives, Sends};
 use sansmq_proto::socket::Unsent;
 use sansmq_proto::{Message, RecvError, SendError};
@@ -96,6 +97,23 @@ impl<T: Kind> Handle<T> {
         T: Receives,
     {
         match self.shared().with(|state| state.socket.recv_many(into, limit)) {
+            Err(RecvError::Empty) => Ok(0),
+            received => received,
+        }
+    }
+}
+
+impl<T: Kind> Handle<T> {
+    /// Receives the messages that are queued, with their senders, at most `limit` and at most 1024, without waiting. Appends them
+    /// to `into`, and returns their number, which is zero if no message is queued; see [`try_recv_from`](Self::try_recv_from).
+    ///
+    /// # Errors
+    /// [`RecvError`]; never [`RecvError::Empty`].
+    pub fn try_recv_many_from(&self, into: &mut Vec<(Message, Arc<Peer>)>, limit: usize) -> Result<usize, RecvError>
+    where
+        T: Receives,
+    {
+        match self.shared().with(|state| state.socket.recv_many_from(into, limit)) {
             Err(RecvError::Empty) => Ok(0),
             received => received,
         }

@@ -183,6 +183,28 @@ impl Socket {
         Ok((message, sender.expect("each message was sent by a peer that was ready")))
     }
 
+    /// Removes the next messages with their senders, at most `limit` and at most 1024, as [`recv_from`](Self::recv_from) would
+    /// return them, and appends them to `into`. Returns their number: zero only for a limit of zero, and one at most for a REQ and a
+    /// REP.
+    ///
+    /// # Errors
+    /// [`RecvError`], if no message can be received.
+    pub fn recv_many_from(&mut self, into: &mut Vec<(Message, Arc<Peer>)>, limit: usize) -> Result<usize, RecvError> {
+        let _call = cost::call("Socket::recv_many_from", BATCH as u64);
+        let limit = limit.min(BATCH);
+        let mut received = 0;
+        while received < limit {
+            match self.recv_from() {
+                Ok(message) => into.push(message),
+                Err(error) if received == 0 => return Err(error),
+                // The next call returns the error.
+                Err(_) => break,
+            }
+            received += 1;
+        }
+        Ok(received)
+    }
+
     /// Converts the reason for which a message was not sent into the error that contains the message.
     #[cold]
     pub fn send_error(&self, why: Unsent, message: Message) -> SendError {
