@@ -103,7 +103,9 @@ impl Message {
 
     /// Creates a message that refers to the bytes of `owner`, without copying them.
     pub(crate) fn with_owner(owner: ForeignBytes) -> Self {
-        Self::with_body(Body::Shared(Bytes::from_owner(owner)))
+        // Bytes that are never released may be in use elsewhere.
+        let check = if owner.free.is_none() { VALID | SHARED } else { VALID };
+        Self { check, ..Self::with_body(Body::Shared(Bytes::from_owner(owner))) }
     }
 
     /// Creates a message from a received frame.

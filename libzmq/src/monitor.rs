@@ -11,6 +11,7 @@ use core::pin::pin;
 use core::sync::atomic::{AtomicBool, Ordering};
 use core::task::Poll;
 use core::time::Duration;
+use sansmq::curve::CurveError;
 use sansmq::kind::Any;
 use sansmq::mio::{self, block_on_timeout};
 use sansmq::{
@@ -37,6 +38,8 @@ const PIPES_STATS: u64 = 0x10000;
 
 const UNEXPECTED_COMMAND: u64 = 0x1000_0001;
 const MALFORMED_COMMAND: u64 = 0x1000_0011;
+const MALFORMED_HELLO: u64 = 0x1000_0013;
+const MALFORMED_INITIATE: u64 = 0x1000_0014;
 const INVALID_METADATA: u64 = 0x1000_0018;
 const CRYPTOGRAPHIC: u64 = 0x1100_0001;
 const MECHANISM_MISMATCH: u64 = 0x1100_0002;
@@ -243,6 +246,10 @@ fn failure(reason: &ConnectionError) -> (u64, u64) {
         ConnectionError::MechanismMismatch { .. } | ConnectionError::SameRole { .. } => {
             (HANDSHAKE_FAILED_PROTOCOL, MECHANISM_MISMATCH)
         }
+        ConnectionError::Curve(CurveError::Length("HELLO") | CurveError::Version { .. }) => {
+            (HANDSHAKE_FAILED_PROTOCOL, MALFORMED_HELLO)
+        }
+        ConnectionError::Curve(CurveError::Length("INITIATE")) => (HANDSHAKE_FAILED_PROTOCOL, MALFORMED_INITIATE),
         ConnectionError::Curve(_) => (HANDSHAKE_FAILED_PROTOCOL, CRYPTOGRAPHIC),
         ConnectionError::Malformed(_) => (HANDSHAKE_FAILED_PROTOCOL, MALFORMED_COMMAND),
         ConnectionError::Unexpected(_) => (HANDSHAKE_FAILED_PROTOCOL, UNEXPECTED_COMMAND),

@@ -129,10 +129,10 @@ impl Proxy {
     ///
     /// The reply to `STATISTICS` has eight frames, each with a 64-bit number in native byte order, in this order:
     ///
-    /// 1. Number of frames that the proxy received from the frontend.
-    /// 2. Number of bytes in these frames.
-    /// 3. Number of frames that the proxy sent with the frontend.
-    /// 4. Number of bytes in these frames.
+    /// 1. Number of messages that the proxy received from the frontend.
+    /// 2. Number of bytes in the frames of these messages.
+    /// 3. Number of messages that the proxy sent with the frontend.
+    /// 4. Number of bytes in the frames of these messages.
     ///
     /// Frames 5 to 8 are the same four numbers for the backend. The frontend and the backend are the first and the
     /// second argument of [`new`](Self::new). The numbers are totals of all runs.

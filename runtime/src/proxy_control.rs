@@ -176,11 +176,11 @@ impl Sub for ProxyTraffic {
 }
 
 impl ProxyStatistics {
-    /// Returns the reply to `STATISTICS`, in the format of `zmq_proxy_steerable`, which counts frames instead of messages.
+    /// Returns the reply to `STATISTICS`, in the format of `zmq_proxy_steerable`.
     fn to_message(self) -> Message {
         let Self { frontend, backend, .. } = self;
         let traffic = [frontend.received, frontend.sent, backend.received, backend.sent];
-        let numbers = traffic.into_iter().flat_map(|traffic| [traffic.frames, traffic.bytes]);
+        let numbers = traffic.into_iter().flat_map(|traffic| [traffic.messages, traffic.bytes]);
         let frames = numbers.map(|number| Frame::from(&number.to_ne_bytes()));
         Message::from_frames(frames).expect("the iterator yields eight frames")
     }

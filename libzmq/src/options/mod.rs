@@ -10,6 +10,7 @@ use core::ffi::c_int;
 use core::time::Duration;
 use number::{NUMBERS, Number};
 use sansmq::curve::{KeyPair, PublicKey, SecretKey};
+use sansmq::proto::SystemEntropy;
 use sansmq::{Security, SocketOption, SocketType};
 use std::collections::BTreeMap;
 
@@ -164,7 +165,11 @@ impl Values {
             (MechanismKind::Curve, true) => Security::curve_server(self.own_keys()),
             (MechanismKind::Curve, false) => {
                 let server = PublicKey::from_bytes(self.key(CURVE_SERVERKEY));
-                Security::curve_client(self.own_keys(), server).map_err(|_| Errno::INVALID)?
+                // libzmq accepts a key that is not usable, and no handshake succeeds with it, as with the key of no server.
+                Security::curve_client(self.own_keys(), server).or_else(|_| {
+                    let other = *KeyPair::generate(&mut SystemEntropy).public();
+                    Security::curve_client(self.own_keys(), other).map_err(|_| Errno::INVALID)
+                })?
             }
         };
         Ok(vec![SocketOption::Security(security)])

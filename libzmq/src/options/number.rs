@@ -206,6 +206,8 @@ impl Values {
                 refused: value & 1 != 0,
                 handshake_failed: value & 2 != 0,
                 disconnected: value & 4 != 0,
+                // libzmq never reconnects after an ERROR, as RFC 37 requires.
+                error_received: true,
                 ..ReconnectStop::default()
             }),
             PRIORITY if on => SocketOption::Priority(u32::try_from(value).unwrap_or(0)),
