@@ -40,6 +40,8 @@ mod poller;
 mod proxy;
 mod readiness;
 mod socket;
+#[cfg(test)]
+mod tests;
 mod timers;
 mod transfer;
 mod utilities;

@@ -3,8 +3,12 @@
 mod get;
 mod number;
 mod set;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use get::is_thread_safe;
+#[cfg(test)]
+pub(crate) use {get::zmq_getsockopt, set::zmq_setsockopt};
 
 use core::ffi::c_int;
 use core::time::Duration;

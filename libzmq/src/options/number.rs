@@ -208,7 +208,6 @@ impl Values {
                 disconnected: value & 4 != 0,
                 // libzmq never reconnects after an ERROR, as RFC 37 requires.
                 error_received: true,
-                ..ReconnectStop::default()
             }),
             PRIORITY if on => SocketOption::Priority(u32::try_from(value).unwrap_or(0)),
             XSUB_VERBOSE_UNSUBSCRIBE => SocketOption::VerboseUnsubscribe(on),

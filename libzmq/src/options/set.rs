@@ -32,6 +32,8 @@ pub unsafe extern "C" fn zmq_setsockopt(socket: *mut c_void, option: c_int, valu
 /// Sets an option. `is_null` is true if C code has passed no value, which removes the value of some options.
 fn set(socket: &Socket, option: c_int, value: &[u8], is_null: bool) -> Result<(), Errno> {
     match option {
+        // The XSUB of libzmq subscribes by messages only.
+        SUBSCRIBE | UNSUBSCRIBE if socket.kind == SocketType::XSub => return Err(Errno::INVALID),
         SUBSCRIBE => return subscription(socket.handle().subscribe(value)),
         UNSUBSCRIBE => return subscription(socket.handle().unsubscribe(value)),
         _ => {}
