@@ -278,3 +278,37 @@ fn manual_xpub_receives_one_subscription_a_batch() {
         (vec!["a".into()], vec!["b".into()])
     );
 }
+
+#[test]
+fn recv_many_from_returns_each_message_with_its_sender() {
+    let mut net = net();
+    let named = |id: &str| Options::<Dealer>::new().routing_id(id).unwrap();
+    let (router, [ann, bob]) = star(&mut net, Options::<Router>::new(), [named("ann"), named("bob")]);
+    let mut received = Vec::new();
+    assert_eq!(net[router].recv_many_from(&mut received, 10), Err(RecvError::Empty));
+    for number in 0..3 {
+        net[ann].send(number.to_string()).unwrap();
+        net[bob].send(number.to_string()).unwrap();
+    }
+    net.settle();
+    assert_eq!(net[router].recv_many_from(&mut received, 0), Ok(0));
+    assert_eq!(net[router].recv_many_from(&mut received, 4), Ok(4));
+    assert_eq!(net[router].recv_many_from(&mut received, 4), Ok(2));
+    assert!(received.iter().all(|(message, sender)| *message.head() == sender.routing_id));
+    assert_eq!(received.iter().filter(|(_, sender)| sender.routing_id == "bob").count(), 3);
+    assert!(SocketType::Router.may_recv_ahead());
+}
+
+#[test]
+fn rep_receives_one_request_ahead_of_its_reply() {
+    let mut net = net();
+    let (rep, clients) = star(&mut net, Options::<Rep>::new(), [Options::<Req>::new(), Options::<Req>::new()]);
+    for client in clients {
+        net[client].send("request").unwrap();
+    }
+    net.settle();
+    let mut received = Vec::new();
+    assert_eq!(net[rep].recv_many_from(&mut received, 10), Ok(1));
+    assert_eq!(net[rep].recv_many_from(&mut received, 10), Err(RecvError::OutOfTurn));
+    assert!(!SocketType::Rep.may_recv_ahead() && !SocketType::Sub.may_recv_ahead());
+}
