@@ -151,6 +151,10 @@ pub enum Error {
     /// Only for users of [`proto::wire`](crate::proto::wire): the bytes violate the protocol.
     #[error(transparent)]
     Decode(#[from] DecodeError),
+    /// Error of [`block_on_timeout`](crate::mio::block_on_timeout).
+    #[cfg(feature = "mio")]
+    #[error(transparent)]
+    BlockOn(#[from] crate::mio::BlockOnError),
     /// Error of the operating system, for example of the event loop of mio.
     #[error(transparent)]
     Io(#[from] io::Error),
