@@ -1,29 +1,40 @@
-//! [`Table`]: the objects that C code refers to by a handle. A handle is a number that is never used twice, and not an address,
-//! so a handle that is closed, foreign or null is found to be invalid before any memory is read.
+//! [`Table`]: the objects that C code refers to by a handle. A handle is looked up and not dereferenced, so a handle that is
+//! closed, foreign or null is found to be invalid before any memory is read.
 
 use core::ffi::c_void;
 use core::ptr;
-use core::sync::atomic::{AtomicUsize, Ordering};
-use std::collections::BTreeMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 /// Objects of one kind, by their handles.
 #[derive(Debug)]
 pub(crate) struct Table<T>(RwLock<BTreeMap<usize, Arc<T>>>);
 
-/// Next handle. Multiples of 16 look like addresses to programs that check the alignment, and are not small, because some
-/// programs store flags in small pointers.
-static NEXT: AtomicUsize = AtomicUsize::new(0x0010_0000);
-const STEP: usize = 16;
+/// Handles that are no longer in use, the oldest first.
+static FREE: Mutex<VecDeque<usize>> = Mutex::new(VecDeque::new());
 
-/// Returns a new handle.
+/// Number of handles that are kept before the oldest is used again, so that a closed handle stays invalid for long.
+const KEPT: usize = 4096;
+
+/// Memory of a handle. It contains zeros: czmq reads a number at the address of a handle, to tell it from its own objects.
+type Memory = [u64; 4];
+
+/// Returns a handle that is not in use.
 pub(crate) fn new_handle() -> usize {
-    NEXT.fetch_add(STEP, Ordering::Relaxed)
+    let mut free = FREE.lock().unwrap_or_else(PoisonError::into_inner);
+    let oldest = if free.len() >= KEPT { free.pop_front() } else { None };
+    // The memory is never released.
+    oldest.unwrap_or_else(|| ptr::from_ref(Box::leak(Box::<Memory>::default())).expose_provenance())
+}
+
+/// Ends the use of a handle.
+fn release(handle: usize) {
+    FREE.lock().unwrap_or_else(PoisonError::into_inner).push_back(handle);
 }
 
 /// Converts a handle into the form that C code stores.
 pub(crate) fn to_pointer(handle: usize) -> *mut c_void {
-    ptr::without_provenance_mut(handle)
+    ptr::with_exposed_provenance_mut(handle)
 }
 
 impl<T> Table<T> {
@@ -49,7 +60,11 @@ impl<T> Table<T> {
 
     /// Removes an object. Its handle is invalid afterwards.
     pub(crate) fn remove(&self, handle: *const c_void) -> Option<Arc<T>> {
-        self.0.write().unwrap_or_else(PoisonError::into_inner).remove(&handle.addr())
+        let removed = self.0.write().unwrap_or_else(PoisonError::into_inner).remove(&handle.addr());
+        if removed.is_some() {
+            release(handle.addr());
+        }
+        removed
     }
 }
 
@@ -65,7 +80,10 @@ mod tests {
         assert_eq!(table.remove(first).as_deref(), Some(&1));
         assert!(table.get(first).is_none() && table.remove(first).is_none());
         let third = table.add(3);
-        assert!(third != first && third != second, "a handle is not used twice");
+        assert!(third != first && third != second, "a handle is not used again soon");
+        // SAFETY: The memory of a handle is never released.
+        let tag = unsafe { first.cast::<u32>().read() };
+        assert_eq!(tag, 0, "czmq reads it");
         let local = 0_u64;
         for foreign in [ptr::null(), ptr::from_ref(&local).cast(), ptr::without_provenance(second.addr() + 1)] {
             assert!(table.get(foreign).is_none());

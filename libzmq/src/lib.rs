@@ -15,8 +15,8 @@
 //! function ends the process, because `extern "C"` functions do not unwind.
 //!
 //! # Safety
-//! As the manual of libzmq requires: pointers are null, or point to memory of the stated size; strings end with a zero byte. Sockets
-//! and other objects are handles and not addresses, so any value of these is safe.
+//! As the manual of libzmq requires: pointers are null, or point to memory of the stated size; strings end with a zero byte. Handles
+//! of sockets and other objects are looked up and not dereferenced, so any value of these is safe.
 
 #![cfg(unix)]
 #![allow(

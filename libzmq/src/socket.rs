@@ -62,6 +62,8 @@ pub(crate) struct State {
     /// Bound endpoints, by the text that was given to `zmq_bind`.
     bound: BTreeMap<String, Endpoint>,
     pub(crate) last_endpoint: String,
+    /// True if the address of the SOCKS proxy is not one.
+    pub(crate) has_unusable_proxy: bool,
     /// True after the first `bind` or `connect`, from which on the options of security are fixed.
     pub(crate) has_endpoints: bool,
     pub(crate) monitor: Option<SocketMonitor>,
@@ -174,6 +176,9 @@ impl Socket {
     fn connect(&self, text: &str) -> Result<(), Errno> {
         let endpoint = endpoint::parse(text)?;
         let mut state = self.state();
+        if state.has_unusable_proxy {
+            return Err(Errno::INVALID);
+        }
         self.prepare(&mut state)?;
         match state.values.take_connect_id() {
             Some(id) if matches!(self.kind, SocketType::Router | SocketType::Stream) => {
@@ -239,11 +244,12 @@ pub(crate) fn with<R>(handle: *const c_void, work: impl FnOnce(&Arc<Socket>) -> 
     let kept = RECENT.try_with(|recent| {
         recent.iter().enumerate().find_map(|(index, cell)| {
             // The socket is taken out while it is used, because the work may call this function again.
-            let entry = cell.take();
-            if entry.as_ref().is_some_and(|(known, _)| *known == key) {
-                return entry.map(|entry| (index, entry));
+            let (known, socket) = cell.take()?;
+            if known == key {
+                // A closed socket is forgotten: its handle may be that of a new one.
+                return (!socket.is_closed.load(Ordering::Acquire)).then_some((index, (known, socket)));
             }
-            cell.set(entry);
+            cell.set(Some((known, socket)));
             None
         })
     });

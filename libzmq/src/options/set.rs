@@ -48,7 +48,18 @@ fn set(socket: &Socket, option: c_int, value: &[u8], is_null: bool) -> Result<()
         None if is_null => state.values.remove(option),
         None => state.values.set_bytes(option, value, socket.kind),
     };
-    let applied = effects.and_then(|effects| effects.into_iter().try_for_each(|effect| socket.apply(effect)));
+    let applied = match effects {
+        Ok(effects) => {
+            let applied = effects.into_iter().try_for_each(|effect| socket.apply(effect));
+            if matches!(option, SOCKS_PROXY | SOCKS_USERNAME | SOCKS_PASSWORD) {
+                // libzmq accepts every text as the address of a proxy. With one that is none, `connect` fails here.
+                state.has_unusable_proxy = applied.is_err();
+                return Ok(());
+            }
+            applied
+        }
+        Err(error) => Err(error),
+    };
     if applied.is_err() {
         state.values = before;
         return applied;
