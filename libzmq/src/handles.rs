@@ -16,7 +16,7 @@ static FREE: Mutex<VecDeque<usize>> = Mutex::new(VecDeque::new());
 /// Number of handles that are kept before the oldest is used again, so that a closed handle stays invalid for long.
 const KEPT: usize = 4096;
 
-/// Memory of a handle. It contains zeros: czmq reads a number at the address of a handle, to tell it from its own objects.
+/// Memory of a handle. It contains zeros: czmq reads a number at the address of a handle, which has a certain value in its own objects.
 type Memory = [u64; 4];
 
 /// Returns a handle that is not in use.
