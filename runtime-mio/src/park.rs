@@ -4,6 +4,7 @@ use crate::parker::{Parker, Unparked};
 use core::pin::pin;
 use core::task::{Context, Poll};
 use core::time::Duration;
+use std::rc::Rc;
 use std::time::Instant;
 use thiserror::Error;
 
@@ -29,7 +30,7 @@ pub(crate) fn wait<F: Future>(
     timeout: Option<Duration>,
     is_inherited: impl Fn() -> bool,
 ) -> Result<F::Output, Unready> {
-    PARKER.with(|parker| wait_with(parker, future, timeout, is_inherited, Signals::Return))
+    with_parker(|parker| wait_with(parker, future, timeout, is_inherited, Signals::Return))
 }
 
 /// Error of [`block_on_timeout`].
@@ -69,7 +70,7 @@ pub fn block_on_timeout<F: Future>(future: F, timeout: impl Into<Option<Duration
 /// Blocks the current thread until `future` is ready, and returns the output of the future. Signals do not end the wait. The
 /// caller must have checked that the socket is not inherited.
 pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
-    let waited = PARKER.with(|parker| wait_with(parker, future, None, || false, Signals::Ignore));
+    let waited = with_parker(|parker| wait_with(parker, future, None, || false, Signals::Ignore));
     waited.expect("without a timeout, the wait returns the output")
 }
 
@@ -77,11 +78,17 @@ pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
 /// dropped.
 pub(crate) fn wait_at_exit(future: impl Future<Output = ()>, timeout: Option<Duration>) {
     // The guard waits for no inherited sockets.
-    let _ = wait_with(&Parker::new(), future, timeout, || false, Signals::Ignore);
+    let _ = with_parker(|parker| wait_with(parker, future, timeout, || false, Signals::Ignore));
 }
 
-thread_local! {
-    static PARKER: Parker = Parker::new();
+/// Calls `work` with the parker of the current thread. While the local variables of the thread are being dropped, and in functions
+/// that run at the exit of the process, with a new one.
+fn with_parker<R>(work: impl FnOnce(&Parker) -> R) -> R {
+    thread_local! {
+        static PARKER: Rc<Parker> = Rc::new(Parker::new());
+    }
+    let parker = PARKER.try_with(Rc::clone).unwrap_or_else(|_| Rc::new(Parker::new()));
+    work(&parker)
 }
 
 /// Effect of a signal on a wait.
@@ -138,5 +145,27 @@ mod tests {
         assert_eq!(block_on_timeout(ready(7), None), Ok(7));
         assert_eq!(block_on_timeout(ready(7), Duration::ZERO), Ok(7), "a future that is ready is never timed out");
         assert_eq!(block_on_timeout(pending::<()>(), short), Err(BlockOnError::TimedOut(short)));
+    }
+
+    // C code may call the library in a function of `atexit`.
+    #[test]
+    fn wait_works_after_the_local_variables_of_the_thread_are_dropped() {
+        struct AtExit(std::sync::mpsc::Sender<Result<u8, BlockOnError>>);
+        impl Drop for AtExit {
+            fn drop(&mut self) {
+                let _ = self.0.send(block_on_timeout(ready(7), None));
+            }
+        }
+        thread_local! {
+            static AT_EXIT: core::cell::RefCell<Option<AtExit>> = const { core::cell::RefCell::new(None) };
+        }
+        let (sender, receiver) = std::sync::mpsc::channel();
+        let thread = std::thread::spawn(move || {
+            // Registered first, and so dropped after the parker.
+            AT_EXIT.set(Some(AtExit(sender)));
+            block_on_timeout(ready(0), None).unwrap();
+        });
+        thread.join().unwrap();
+        assert_eq!(receiver.recv(), Ok(Ok(7)));
     }
 }

@@ -188,10 +188,12 @@ fn with_wake_pipe<R>(work: impl FnOnce(&system::ReadEnd, &Waker) -> io::Result<R
         static WAKER: RefCell<Option<(ProcessId, Rc<WakePipe>)>> = const { RefCell::new(None) };
     }
     let process = ProcessId::current();
-    let pipe = WAKER.with_borrow_mut(|kept| match kept {
+    let kept = WAKER.try_with(|kept| match &mut *kept.borrow_mut() {
         Some((owner, pipe)) if *owner == process => Ok(Rc::clone(pipe)),
-        _ => system::pipe().map(|pipe| Rc::clone(&kept.insert((process, Rc::new(pipe))).1)),
-    })?;
+        kept => system::pipe().map(|pipe| Rc::clone(&kept.insert((process, Rc::new(pipe))).1)),
+    });
+    // The local variables of the thread may have been dropped.
+    let pipe = kept.unwrap_or_else(|_| system::pipe().map(Rc::new))?;
     let (read_end, waker) = &*pipe;
     work(read_end, waker)
 }
