@@ -1,6 +1,7 @@
 //! [`Table`]: the objects that C code refers to by a handle. A handle is looked up and not dereferenced, so a handle that is
 //! closed, foreign or null is found to be invalid before any memory is read.
 
+use crate::errno::Errno;
 use core::ffi::c_void;
 use core::ptr;
 use std::collections::{BTreeMap, VecDeque};
@@ -65,6 +66,27 @@ impl<T> Table<T> {
             release(handle.addr());
         }
         removed
+    }
+}
+
+impl<T> Table<T> {
+    /// Removes the object with the handle that C code has stored at `place`, and stores null there.
+    ///
+    /// # Errors
+    /// `EFAULT` for a null pointer, and if there is no such object.
+    ///
+    /// # Safety
+    /// `place` must be null, or valid for reads and writes.
+    pub(crate) unsafe fn destroy(&self, place: *mut *mut c_void) -> Result<(), Errno> {
+        if place.is_null() {
+            return Err(Errno::FAULT);
+        }
+        // SAFETY: The caller has promised that the pointer is valid.
+        let handle = unsafe { place.read() };
+        self.remove(handle).ok_or(Errno::FAULT)?;
+        // SAFETY: As above.
+        unsafe { place.write(ptr::null_mut()) };
+        Ok(())
     }
 }
 

@@ -1,8 +1,7 @@
 //! [`IoThread`]: a thread that runs the event loop of sockets.
 
 use crate::errno::Errno;
-use crate::notify::Notify;
-use core::sync::atomic::{AtomicBool, Ordering};
+use crate::notify::Stop;
 use sansmq::mio::{EventLoop, Remote};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
@@ -16,12 +15,6 @@ pub(crate) struct IoThread {
     process: u32,
 }
 
-#[derive(Debug, Default)]
-struct Stop {
-    is_requested: AtomicBool,
-    notify: Notify,
-}
-
 impl IoThread {
     /// Starts thread number `index` of a context.
     ///
@@ -31,9 +24,7 @@ impl IoThread {
         let mut events = EventLoop::new().map_err(|_| Errno::NO_FILES)?;
         let (remote, stop) = (events.remote(), Arc::<Stop>::default());
         let stopped = Arc::clone(&stop);
-        let run = move || {
-            events.block_on(stopped.notify.until(|| stopped.is_requested.load(Ordering::Acquire)));
-        };
+        let run = move || events.block_on(stopped.requested());
         let thread = spawn(format!("ZMQbg/IO/{index}"), run)?;
         Ok(Self { remote, stop, thread, process: std::process::id() })
     }
@@ -45,8 +36,7 @@ impl IoThread {
 
     /// Ends the thread, and waits for its end.
     pub(crate) fn stop(self) {
-        self.stop.is_requested.store(true, Ordering::Release);
-        self.stop.notify.notify();
+        self.stop.request();
         // A message of the application may call `zmq_ctx_term` when it is released, in this thread.
         if self.thread.thread().id() != thread::current().id() {
             // The thread ends by a panic only if the poll of the operating system fails.

@@ -3,12 +3,11 @@
 use crate::errno::{Errno, status};
 use crate::io_thread;
 use crate::memory;
-use crate::notify::Notify;
+use crate::notify::Stop;
 use crate::socket::{Socket, with, with_open};
 use core::ffi::{c_char, c_int, c_void};
 use core::future::{Future, poll_fn};
 use core::pin::pin;
-use core::sync::atomic::{AtomicBool, Ordering};
 use core::task::Poll;
 use core::time::Duration;
 use sansmq::curve::CurveError;
@@ -54,12 +53,6 @@ pub(crate) struct SocketMonitor {
     target: mio::Socket<Any>,
     events: u64,
     version: c_int,
-}
-
-#[derive(Debug, Default)]
-struct Stop {
-    is_requested: AtomicBool,
-    notify: Notify,
 }
 
 impl SocketMonitor {
@@ -111,8 +104,7 @@ impl SocketMonitor {
 
     /// Ends the monitor although its socket is open.
     fn stop(self) {
-        self.stop.is_requested.store(true, Ordering::Release);
-        self.stop.notify.notify();
+        self.stop.request();
     }
 
     /// Sends the lengths of the queues of each peer.
@@ -131,7 +123,7 @@ impl SocketMonitor {
 /// Returns the output of `future`; `None` if the monitor is stopped before.
 async fn unless_stopped<F: Future>(stop: &Stop, future: F) -> Option<F::Output> {
     let mut future = pin!(future);
-    let mut stopped = pin!(stop.notify.until(|| stop.is_requested.load(Ordering::Acquire)));
+    let mut stopped = pin!(stop.requested());
     poll_fn(|cx| match future.as_mut().poll(cx) {
         Poll::Ready(output) => Poll::Ready(Some(output)),
         Poll::Pending => stopped.as_mut().poll(cx).map(|()| None),

@@ -1,6 +1,7 @@
-//! [`Notify`]: wakes futures that wait for a condition.
+//! [`Notify`]: wakes futures that wait for a condition. [`Stop`]: the condition that a thread must end.
 
 use core::future::poll_fn;
+use core::sync::atomic::{AtomicBool, Ordering};
 use core::task::{Poll, Waker};
 use std::sync::{Mutex, PoisonError};
 
@@ -32,5 +33,24 @@ impl Notify {
             Poll::Ready(())
         })
         .await;
+    }
+}
+
+/// Request to a thread to end.
+#[derive(Debug, Default)]
+pub(crate) struct Stop {
+    is_requested: AtomicBool,
+    notify: Notify,
+}
+
+impl Stop {
+    pub(crate) fn request(&self) {
+        self.is_requested.store(true, Ordering::Release);
+        self.notify.notify();
+    }
+
+    /// Waits until the end is requested.
+    pub(crate) async fn requested(&self) {
+        self.notify.until(|| self.is_requested.load(Ordering::Acquire)).await;
     }
 }

@@ -49,10 +49,14 @@ impl Item {
     }
 }
 
+/// Events of libzmq, and those of `poll` of the operating system.
+const EVENTS: [(c_short, c_short); 3] =
+    [(POLLIN_SHORT, libc::POLLIN), (POLLOUT_SHORT, libc::POLLOUT), (POLLPRI, libc::POLLPRI)];
+
 /// Returns the requested events of a descriptor, by `poll` of the operating system.
 fn descriptor_events(descriptor: c_int, events: c_short) -> Result<c_short, Errno> {
     let mut polled = libc::pollfd { fd: descriptor, events: 0, revents: 0 };
-    for (ours, system) in [(POLLIN_SHORT, libc::POLLIN), (POLLOUT_SHORT, libc::POLLOUT), (POLLPRI, libc::POLLPRI)] {
+    for (ours, system) in EVENTS {
         if events & ours != 0 {
             polled.events |= system;
         }
@@ -62,7 +66,7 @@ fn descriptor_events(descriptor: c_int, events: c_short) -> Result<c_short, Errn
         return Err(Errno::stored());
     }
     let mut ready = 0;
-    for (ours, system) in [(POLLIN_SHORT, libc::POLLIN), (POLLOUT_SHORT, libc::POLLOUT), (POLLPRI, libc::POLLPRI)] {
+    for (ours, system) in EVENTS {
         if polled.revents & system != 0 {
             ready |= ours;
         }

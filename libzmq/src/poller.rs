@@ -114,17 +114,8 @@ pub extern "C" fn zmq_poller_new() -> *mut c_void {
 /// `poller` must be null, or valid for reads and writes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zmq_poller_destroy(poller: *mut *mut c_void) -> c_int {
-    if poller.is_null() {
-        return status(Err(Errno::FAULT));
-    }
     // SAFETY: As promised by the caller.
-    let handle = unsafe { poller.read() };
-    let removed = POLLERS.remove(handle).ok_or(Errno::FAULT);
-    if removed.is_ok() {
-        // SAFETY: As promised by the caller.
-        unsafe { poller.write(ptr::null_mut()) };
-    }
-    status(removed.map(drop))
+    status(unsafe { POLLERS.destroy(poller) })
 }
 
 /// `zmq_poller_size`: returns the number of sockets and descriptors.

@@ -140,9 +140,7 @@ impl Socket {
     /// Applies options that depend on each other before the first endpoint fixes them.
     fn prepare(&self, state: &mut State) -> Result<(), Errno> {
         if !state.has_endpoints {
-            for option in state.values.security()? {
-                self.apply(option)?;
-            }
+            self.apply(state.values.security()?)?;
         }
         state.has_endpoints = true;
         Ok(())

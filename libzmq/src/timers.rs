@@ -71,17 +71,8 @@ pub extern "C" fn zmq_timers_new() -> *mut c_void {
 /// `timers` must be null, or valid for reads and writes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zmq_timers_destroy(timers: *mut *mut c_void) -> c_int {
-    if timers.is_null() {
-        return status(Err(Errno::FAULT));
-    }
     // SAFETY: As promised by the caller.
-    let handle = unsafe { timers.read() };
-    let removed = TIMERS.remove(handle).ok_or(Errno::FAULT);
-    if removed.is_ok() {
-        // SAFETY: As promised by the caller.
-        unsafe { timers.write(ptr::null_mut()) };
-    }
-    status(removed.map(drop))
+    status(unsafe { TIMERS.destroy(timers) })
 }
 
 /// `zmq_timers_add`: adds a timer that calls `handler` every `interval` milliseconds. Returns its number.

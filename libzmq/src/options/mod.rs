@@ -154,11 +154,11 @@ impl Values {
         self.numbers.remove(&USE_FD).and_then(|descriptor| c_int::try_from(descriptor).ok()).filter(|&fd| fd >= 0)
     }
 
-    /// Returns the options of security, which count together.
+    /// Returns the mechanism with its keys or credentials, which count together.
     ///
     /// # Errors
     /// `EINVAL` for a mechanism with missing or unusable keys.
-    pub(crate) fn security(&self) -> Result<Vec<SocketOption>, Errno> {
+    pub(crate) fn security(&self) -> Result<SocketOption, Errno> {
         let security = match (self.mechanism, self.is_server) {
             (MechanismKind::Null, _) => Security::Null,
             (MechanismKind::Plain, true) => Security::PlainServer,
@@ -176,7 +176,7 @@ impl Values {
                 })?
             }
         };
-        Ok(vec![SocketOption::Security(security)])
+        Ok(SocketOption::Security(security))
     }
 
     fn key(&self, option: c_int) -> [u8; 32] {

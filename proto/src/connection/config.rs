@@ -141,6 +141,11 @@ impl ConnectionConfig {
         self.authenticates_null() || self.security.is_server()
     }
 
+    /// Returns true if peers are accepted while no ZAP handler is bound.
+    pub(crate) fn accepts_without_handler(&self) -> bool {
+        !self.enforces_zap_domain && self.security.mechanism() != MechanismName::PLAIN
+    }
+
     /// Returns the ZAP handler; `None` if there is no handler, or if this side does not authenticate peers.
     pub(crate) fn handler(&self) -> Option<&Handler> {
         self.handler.as_ref().filter(|_| self.authenticates_peers())
@@ -152,8 +157,7 @@ impl ConnectionConfig {
         self.authenticates_peers()
             && match self.auth_source {
                 AuthSource::Default => {
-                    let is_required = self.enforces_zap_domain || self.security.mechanism() == MechanismName::PLAIN;
-                    is_required && !self.handler().is_some_and(|handler| handler.handler.is_bound())
+                    !self.accepts_without_handler() && !self.handler().is_some_and(|handler| handler.handler.is_bound())
                 }
                 #[cfg(feature = "curve")]
                 AuthSource::AnyKey => self.security.mechanism() != MechanismName::CURVE,

@@ -6,7 +6,6 @@ use crate::address::{Endpoint, Host};
 use crate::connection::error::ConnectionError;
 use crate::security::{AuthAddress, AuthCredentials, AuthFacts, AuthOutcome, AuthReply, AuthRequest, AuthSource};
 use crate::time::Instant;
-use crate::wire::MechanismName;
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use core::fmt;
@@ -128,9 +127,8 @@ impl Connection {
         };
         let outcome = match &config.auth_source {
             AuthSource::Default => {
-                let is_optional = !config.enforces_zap_domain && facts.credentials.mechanism() != MechanismName::PLAIN;
                 let decided = config.handler().and_then(|handler| handler.authenticate(facts));
-                decided.or_else(|| is_optional.then(|| AuthOutcome::Now(AuthReply::accept())))
+                decided.or_else(|| config.accepts_without_handler().then(|| AuthOutcome::Now(AuthReply::accept())))
             }
             #[cfg(feature = "curve")]
             AuthSource::AnyKey => {

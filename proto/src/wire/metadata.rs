@@ -92,7 +92,7 @@ impl Metadata {
     /// than 2 GiB.
     pub(crate) fn set(&mut self, name: &str, value: Bytes) {
         cost::nodes(self.0.len());
-        self.0.retain(|(known, _)| !known.eq_ignore_ascii_case(name.as_bytes()));
+        self.remove(name);
         self.0.push((Bytes::copy_from_slice(name.as_bytes()), value));
     }
 

@@ -70,6 +70,11 @@ impl Req {
         }
     }
 
+    /// Returns true if it is the turn of a request.
+    const fn can_begin(&self) -> bool {
+        self.relaxed || matches!(self.turn, RequestState::Idle | RequestState::Lost { .. })
+    }
+
     /// Returns two frames and an index. The frames from this index on are the envelope of a request: the request id, if
     /// there is one, and the delimiter.
     // The id is in native byte order, as in libzmq: only its writer reads it.
@@ -179,8 +184,7 @@ impl Pattern for Req {
     }
 
     fn send(&mut self, pipes: &mut Pipes, message: &mut Message) -> Result<Effects, Unsent> {
-        let can_begin = matches!(self.turn, RequestState::Idle | RequestState::Lost { .. });
-        if !can_begin && !self.relaxed {
+        if !self.can_begin() {
             return Err(Unsent::OutOfTurn);
         }
         let Some(pipe) = self.peers.pick(pipes) else {
@@ -218,13 +222,11 @@ impl Pattern for Req {
     }
 
     fn can_send(&mut self, pipes: &mut Pipes) -> bool {
-        (self.relaxed || matches!(self.turn, RequestState::Idle | RequestState::Lost { .. }))
-            && self.peers.has_room(pipes)
+        self.can_begin() && self.peers.has_room(pipes)
     }
 
     fn check_first_frame(&mut self, pipes: &mut Pipes, _: &Frame) -> Result<(), Unsent> {
-        let can_begin = self.relaxed || matches!(self.turn, RequestState::Idle | RequestState::Lost { .. });
-        match (can_begin, self.peers.has_room(pipes)) {
+        match (self.can_begin(), self.peers.has_room(pipes)) {
             (false, _) => Err(Unsent::OutOfTurn),
             (true, false) => Err(Unsent::Full),
             (true, true) => Ok(()),
@@ -237,8 +239,7 @@ impl Pattern for Req {
 
     // In every other state, `send` returns `OutOfTurn`.
     fn can_complete_sends(&mut self, pipes: &mut Pipes, _: usize) -> bool {
-        let can_begin = self.relaxed || matches!(self.turn, RequestState::Idle | RequestState::Lost { .. });
-        !can_begin || self.peers.has_room(pipes)
+        !self.can_begin() || self.peers.has_room(pipes)
     }
 
     fn can_complete_recvs(&mut self, _: &mut Pipes, _: usize) -> bool {
