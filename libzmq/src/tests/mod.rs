@@ -1,0 +1,3 @@
+//! Tests that call the functions as C code does.
+
+mod input;
