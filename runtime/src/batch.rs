@@ -109,7 +109,11 @@ impl<T: Kind> Handle<T> {
     ///
     /// # Errors
     /// [`RecvError`]; never [`RecvError::Empty`].
-    pub fn try_recv_many_from(&self, into: &mut Vec<(Message, Arc<Peer>)>, limit: usize) -> Result<usize, RecvError>
+    pub fn try_recv_many_from(
+        &self,
+        into: &mut impl Extend<(Message, Arc<Peer>)>,
+        limit: usize,
+    ) -> Result<usize, RecvError>
     where
         T: Receives,
     {

@@ -219,6 +219,17 @@ impl<T: Kind> Handle<T> {
         self.shared().with(|state| state.socket.check_first_frame(first))
     }
 
+    /// Returns whether the peer with this routing id has room for a message, or `None` without such a peer, as defined by
+    /// [`Socket::can_send_to`]. Another task may send first.
+    #[doc(alias = "zmq_socket_get_peer_state")]
+    pub fn can_send_to(&self, routing_id: impl Into<Frame>) -> Option<bool>
+    where
+        T: Sends,
+    {
+        let id = routing_id.into();
+        self.shared().with(|state| state.socket.can_send_to(&id))
+    }
+
     /// Returns true if the socket can send without waiting (`ZMQ_EVENTS` with `ZMQ_POLLOUT`), as defined by
     /// [`Socket::can_send`]. Another task may send first.
     pub fn can_send(&self) -> bool

@@ -3,7 +3,7 @@
 use super::{Message, Weight};
 use crate::cost;
 use alloc::collections::VecDeque;
-use alloc::vec::Vec;
+use alloc::collections::vec_deque::Drain;
 
 /// Messages in order, with the totals of their sizes. Connections and pipes both use it, so a run of messages moves from one
 /// to the other without a look at each message.
@@ -102,12 +102,11 @@ impl MessageQueue {
         self.messages.pop_front()
     }
 
-    /// Removes the first messages, at most `limit`, and appends them to `into`. Returns their number.
-    pub(crate) fn pop_run(&mut self, limit: usize, into: &mut Vec<Message>) -> usize {
+    /// Removes and returns the first messages, at most `limit`.
+    pub(crate) fn pop_run(&mut self, limit: usize) -> Drain<'_, Message> {
         let count = limit.min(self.messages.len());
         self.discount_front(count);
-        into.extend(self.messages.drain(..count));
-        count
+        self.messages.drain(..count)
     }
 
     /// Moves the first `count` messages of `from`, which has as many, to the end of this queue.

@@ -184,25 +184,28 @@ impl Socket {
     }
 
     /// Removes the next messages with their senders, at most `limit` and at most 1024, as [`recv_from`](Self::recv_from) would
-    /// return them, and appends them to `into`. Returns their number: zero only for a limit of zero, and one at most for a REQ and a
-    /// REP.
+    /// return them, and appends them to `into`. Returns their number: zero only for a limit of zero, and one at most for a REQ, a REP
+    /// and an XPUB.
     ///
     /// # Errors
     /// [`RecvError`], if no message can be received.
-    pub fn recv_many_from(&mut self, into: &mut Vec<(Message, Arc<Peer>)>, limit: usize) -> Result<usize, RecvError> {
+    pub fn recv_many_from(
+        &mut self,
+        into: &mut impl Extend<(Message, Arc<Peer>)>,
+        limit: usize,
+    ) -> Result<usize, RecvError> {
         let _call = cost::call("Socket::recv_many_from", BATCH as u64);
         let limit = limit.min(BATCH);
-        let mut received = 0;
-        while received < limit {
-            match self.recv_from() {
-                Ok(message) => into.push(message),
-                Err(error) if received == 0 => return Err(error),
-                // The next call returns the error.
-                Err(_) => break,
-            }
-            received += 1;
+        if limit == 0 {
+            return Ok(0);
         }
-        Ok(received)
+        if !self.is_blocked
+            && let Some(arrived) = self.pattern.arrived()
+        {
+            return arrived.next_run_from(&mut self.pipes, limit, into);
+        }
+        into.extend([self.recv_from()?]);
+        Ok(1)
     }
 
     /// Converts the reason for which a message was not sent into the error that contains the message.
@@ -252,6 +255,14 @@ impl Socket {
             return Err(Unsent::Unsupported(self.socket_type()));
         }
         self.pattern.check_first_frame(&mut self.pipes, first)
+    }
+
+    /// Returns whether the peer with this routing id has room for a message, as far as queues of this side decide, or `None`
+    /// if a ROUTER, STREAM, SERVER or PEER has no such peer, and for all other types (`zmq_socket_get_peer_state`).
+    pub fn can_send_to(&mut self, routing_id: &Frame) -> Option<bool> {
+        let message = Message::from([routing_id.clone(), Frame::EMPTY]);
+        let peer = self.pattern.addressee(&self.pipes, &message).or_else(|| self.pattern.find_peer(routing_id))?;
+        Some(self.pipes.has_room(peer))
     }
 
     /// Returns true if [`recv`](Self::recv) would return neither [`RecvError::Empty`] nor [`RecvError::OutOfTurn`] now

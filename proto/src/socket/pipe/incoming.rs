@@ -223,8 +223,42 @@ impl Pipes {
 
     /// Removes the first incoming messages of the pipe `id`, at most `limit`, and appends them to `into`. Returns their number.
     pub(crate) fn pop_run(&mut self, id: PipeId, limit: usize, into: &mut Vec<Message>) -> usize {
+        if limit == 1 {
+            // Often without consequences.
+            let message = self.pop_incoming(id).ok();
+            let count = message.iter().len();
+            into.extend(message);
+            return count;
+        }
+        self.pop_with(id, |pipe| {
+            let run = pipe.incoming.messages.pop_run(limit);
+            let count = run.len();
+            into.extend(run);
+            count
+        })
+    }
+
+    /// Does the same as [`pop_run`](Self::pop_run) for messages of one sender, and appends each with its sender.
+    pub(crate) fn pop_run_from(
+        &mut self,
+        id: PipeId,
+        limit: usize,
+        into: &mut impl Extend<(Message, Arc<Peer>)>,
+    ) -> usize {
+        self.pop_with(id, |pipe| {
+            let (sender, limit) = pipe.senders.first_run(limit);
+            let Some(sender) = sender else { return 0 };
+            let run = pipe.incoming.messages.pop_run(limit);
+            let count = run.len();
+            into.extend(run.map(|message| (message, Arc::clone(sender))));
+            count
+        })
+    }
+
+    /// Calls `take`, which removes the first incoming messages of the pipe `id` and returns their number, and updates the pipe.
+    fn pop_with(&mut self, id: PipeId, take: impl FnOnce(&mut Pipe) -> usize) -> usize {
         let Some((pipe, buffers)) = self.get_with_buffers(id) else { return 0 };
-        let count = pipe.incoming.messages.pop_run(limit, into);
+        let count = take(pipe);
         cost::requested(count);
         pipe.incoming.release_buffer(buffers);
         pipe.senders.remove_first(count);

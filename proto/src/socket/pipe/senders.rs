@@ -45,6 +45,15 @@ impl Senders {
         self.former.front().map(|(peer, _)| peer).or(self.latest.as_ref())
     }
 
+    /// Returns the sender of the first message in the incoming queue, as [`first`](Self::first) does, and the number of messages,
+    /// at most `limit`, that follow each other from this sender, if as many are queued.
+    pub(super) fn first_run(&self, limit: usize) -> (Option<&Arc<Peer>>, usize) {
+        match self.former.front() {
+            Some((peer, left)) => (Some(peer), limit.min(*left)),
+            None => (self.latest.as_ref(), limit),
+        }
+    }
+
     /// Records that the first `count` messages were removed from the incoming queue.
     #[inline]
     pub(super) fn remove_first(&mut self, mut count: usize) {

@@ -115,17 +115,38 @@ impl FairQueue {
         limit: usize,
         into: &mut Vec<Message>,
     ) -> Result<usize, RecvError> {
+        self.take_runs(pipes, limit, |pipes, id, most| pipes.pop_run(id, most, into))
+    }
+
+    /// Does the same as [`next_run`](Self::next_run), and appends each message with its sender.
+    pub(crate) fn next_run_from(
+        &mut self,
+        pipes: &mut Pipes,
+        limit: usize,
+        into: &mut impl Extend<(Message, Arc<Peer>)>,
+    ) -> Result<usize, RecvError> {
+        self.take_runs(pipes, limit, |pipes, id, most| pipes.pop_run_from(id, most, into))
+    }
+
+    /// Calls `take` until `limit` messages were removed, or none is left. `take` removes the first messages of a pipe, at least one
+    /// and at most as many as its argument, and returns their number.
+    fn take_runs(
+        &mut self,
+        pipes: &mut Pipes,
+        limit: usize,
+        mut take: impl FnMut(&mut Pipes, PipeId, usize) -> usize,
+    ) -> Result<usize, RecvError> {
         let mut taken = 0;
         while taken < limit
             && let Some(id) = self.next_pipe(pipes)
         {
-            if self.active.len() == 1 {
-                taken += pipes.pop_run(id, limit - taken, into);
+            let most = if self.active.len() == 1 {
+                limit - taken
             } else {
                 self.pass_turn();
-                into.push(pipes.pop_incoming(id)?);
-                taken += 1;
-            }
+                1
+            };
+            taken += take(pipes, id, most);
         }
         if taken > 0 { Ok(taken) } else { Err(RecvError::Empty) }
     }
@@ -181,7 +202,10 @@ impl FairQueue {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::entropy::SeededEntropy;
+    use crate::kind::Dealer;
     use crate::socket::pipe::state::PipeState;
+    use crate::socket::{Options, Socket};
     use alloc::vec;
 
     #[test]
@@ -204,6 +228,28 @@ mod tests {
                 (0..2 * TURN / run).flat_map(|_| (0..peers).flat_map(|peer| core::iter::repeat_n(peer, run)));
             assert!(order.iter().map(|&peer| usize::from(peer)).eq(expected), "{peers} peers: {order:?}");
         }
+    }
+
+    #[test]
+    fn runs_have_the_sender_of_each_message() {
+        let mut pipes = Pipes::with_marks(100, 100);
+        let mut queue = FairQueue::default();
+        let pipe = pipes.insert(PipeState::dialled("tcp://a:1".parse().unwrap()));
+        // The pipe outlives the connections to three peers.
+        for (id, messages) in [("ann", 3), ("bob", 1), ("cid", 2)] {
+            let options = Options::<Dealer>::new().routing_id(id).unwrap();
+            pipes.set_sender(pipe, &Arc::new(Socket::new(options, SeededEntropy::new(1)).as_peer()));
+            for _ in 0..messages {
+                let _ = queue.deliver(&mut pipes, pipe, Message::from(id));
+            }
+        }
+        let mut received = Vec::new();
+        assert_eq!(queue.next_run_from(&mut pipes, 2, &mut received), Ok(2));
+        assert_eq!(queue.next_run_from(&mut pipes, 100, &mut received), Ok(4));
+        assert_eq!(queue.next_run_from(&mut pipes, 100, &mut received), Err(RecvError::Empty));
+        let order: Vec<_> = received.iter().map(|(message, _)| message.head()).collect();
+        assert_eq!(order, ["ann", "ann", "ann", "bob", "cid", "cid"]);
+        assert!(received.iter().all(|(message, sender)| *message.head() == sender.routing_id));
     }
 
     #[test]

@@ -314,8 +314,10 @@ fn first_frame_of_a_mandatory_router_selects_a_peer_with_room() {
     net.settle();
     assert_eq!(net[router].check_first_frame(&"other".into()), Err(Unsent::Unroutable));
     assert_eq!(net[router].check_first_frame(&"peer".into()), Ok(()));
+    assert_eq!((net[router].can_send_to(&"other".into()), net[router].can_send_to(&"peer".into())), (None, Some(true)));
     net[router].send(["peer", "fills the queue"]).unwrap();
     assert_eq!(net[router].check_first_frame(&"peer".into()), Err(Unsent::Full));
+    assert_eq!((net[router].can_send_to(&"peer".into()), net[peer].can_send_to(&"peer".into())), (Some(false), None));
 
     let options = net[router].options::<Router>().unwrap().mandatory(false);
     net[router].set_options(options).unwrap();
