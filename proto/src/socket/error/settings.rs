@@ -89,8 +89,8 @@ pub enum OptionsError {
     /// given, with `..` in place of all before an `@`.
     #[error("`{0}` is not a proxy; write host:port, as in localhost:1080")]
     Proxy(String),
-    /// The user name or the password for the SOCKS5 proxy does not have 1 to 255 bytes.
-    #[error("the user and the password of a proxy have 1 to 255 bytes each")]
+    /// The user name for the SOCKS5 proxy does not have 1 to 255 bytes, or the password has more than 255.
+    #[error("the user of a proxy has 1 to 255 bytes, and the password at most 255")]
     ProxyUser,
     /// The ZAP domain does not have 1 to 255 bytes. The value is its length in bytes.
     #[error("a ZAP domain has 1 to 255 bytes, not {0}")]

@@ -58,14 +58,14 @@ impl<T: Kind> Options<T> {
         Ok(self)
     }
 
-    /// Connects to TCP endpoints through a SOCKS5 proxy that requires a user and a password. Both have 1 to 255 bytes, and
-    /// are sent unencrypted. Otherwise the same as [`socks_proxy`](Self::socks_proxy).
+    /// Connects to TCP endpoints through a SOCKS5 proxy that requires a user and a password. The user has 1 to 255 bytes, the
+    /// password at most 255; both are sent unencrypted. Otherwise the same as [`socks_proxy`](Self::socks_proxy).
     ///
     /// Default: none. libzmq: `ZMQ_SOCKS_PROXY` with `ZMQ_SOCKS_USERNAME` and `ZMQ_SOCKS_PASSWORD`, default none.
     ///
     /// # Errors
     /// [`OptionsError::Proxy`] if `proxy` is not a host and a port, or is a wildcard; [`OptionsError::ProxyUser`]
-    /// unless user and password have 1 to 255 bytes each.
+    /// if the user or the password has another length.
     #[doc(alias("ZMQ_SOCKS_USERNAME", "SOCKS_USERNAME", "ZMQ_SOCKS_PASSWORD", "SOCKS_PASSWORD"))]
     pub fn socks_proxy_as(
         self,
@@ -74,7 +74,7 @@ impl<T: Kind> Options<T> {
         password: impl Into<String>,
     ) -> Result<Self, OptionsError> {
         let user = User { name: user.into(), password: password.into() };
-        if ![&user.name, &user.password].into_iter().all(|text| (1..=255).contains(&text.len())) {
+        if user.name.is_empty() || user.name.len().max(user.password.len()) > 255 {
             return Err(OptionsError::ProxyUser);
         }
         let mut options = self.socks_proxy(proxy)?;
