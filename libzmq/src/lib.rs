@@ -6,7 +6,7 @@
 //! | [`socket`] | `zmq_socket`, `zmq_close`, `zmq_bind`, `zmq_connect` and their opposites |
 //! | [`options`] | `zmq_setsockopt`, `zmq_getsockopt` |
 //! | [`message`], [`messages`] | `zmq_msg_t` and its functions |
-//! | [`transfer`] | `zmq_send`, `zmq_recv` and their variants |
+//! | [`transfer`], [`unread`] | `zmq_send`, `zmq_recv` and their variants |
 //! | [`readiness`], [`poll`], [`poller`] | `ZMQ_EVENTS`, `ZMQ_FD`, `zmq_poll`, `zmq_poller_*` |
 //! | [`monitor`], [`proxy`], [`timers`], [`utilities`] | the functions of these names |
 //! | [`handles`], [`endpoint`], [`memory`], [`errno`], [`notify`] | handles, endpoints, memory and errors of C code; conditions |
@@ -44,4 +44,5 @@ mod socket;
 mod tests;
 mod timers;
 mod transfer;
+mod unread;
 mod utilities;

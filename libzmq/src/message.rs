@@ -67,6 +67,27 @@ enum Body {
     Shared(Bytes),
 }
 
+impl Body {
+    /// Stores a copy of bytes, at most [`INLINE`], inside the value.
+    #[inline]
+    fn inline(source: &[u8]) -> Self {
+        let mut bytes = [0; INLINE];
+        bytes[..source.len()].copy_from_slice(source);
+        #[expect(clippy::cast_possible_truncation, reason = "the array has fewer than 256 bytes")]
+        Self::Inline(bytes, source.len() as u8)
+    }
+}
+
+impl From<Frame> for Body {
+    fn from(frame: Frame) -> Self {
+        match frame.len() {
+            len if len <= INLINE => Self::inline(&frame),
+            len if len <= Frame::INLINE => Self::Owned(Box::from(&*frame)),
+            _ => Self::Shared(frame.into_bytes()),
+        }
+    }
+}
+
 impl Message {
     pub(crate) const fn empty() -> Self {
         Self::with_body(Body::Inline([0; INLINE], 0))
@@ -109,18 +130,24 @@ impl Message {
     }
 
     /// Creates a message from a received frame.
-    pub(crate) fn received(frame: Frame, more: bool, sender: Option<Arc<Peer>>) -> Self {
-        let body = match u8::try_from(frame.len()) {
-            Ok(short) if frame.len() <= INLINE => {
-                let mut bytes = [0; INLINE];
-                bytes[..frame.len()].copy_from_slice(&frame);
-                Body::Inline(bytes, short)
-            }
-            _ if frame.len() <= Frame::INLINE => Body::Owned(Box::from(&*frame)),
-            _ => Body::Shared(frame.into_bytes()),
-        };
+    pub(crate) fn received(frame: Frame, more: bool, sender: Arc<Peer>) -> Self {
         let check = if more { VALID | MORE } else { VALID };
-        Self { check, routing_id: 0, texts: None, sender, body }
+        Self { check, routing_id: 0, texts: None, sender: Some(sender), body: Body::from(frame) }
+    }
+
+    /// Creates a message from a received message with one frame that is stored inside the value.
+    ///
+    /// # Errors
+    /// The sender, if the message has several frames or a longer one.
+    #[inline]
+    pub(crate) fn of_short(message: &sansmq::Message, sender: Arc<Peer>) -> Result<Self, Arc<Peer>> {
+        match message.frames() {
+            [frame] if frame.len() <= INLINE => {
+                let body = Body::inline(frame);
+                Ok(Self { check: VALID, routing_id: 0, texts: None, sender: Some(sender), body })
+            }
+            _ => Err(sender),
+        }
     }
 
     /// Returns the message in the memory of C code.
@@ -198,7 +225,7 @@ impl Message {
 
     /// Puts bytes back that [`take_frame`](Self::take_frame) has returned.
     pub(crate) fn restore(&mut self, frame: Frame) {
-        self.body = Self::received(frame, false, None).body;
+        self.body = frame.into();
     }
 
     pub(crate) fn data(&mut self) -> *mut c_void {

@@ -19,10 +19,10 @@ const POLLPRI: c_short = 8;
 #[derive(Debug)]
 #[repr(C)]
 pub struct zmq_pollitem_t {
-    socket: *mut c_void,
-    fd: c_int,
-    events: c_short,
-    revents: c_short,
+    pub(crate) socket: *mut c_void,
+    pub(crate) fd: c_int,
+    pub(crate) events: c_short,
+    pub(crate) revents: c_short,
 }
 
 /// A socket or a descriptor to wait for.
@@ -33,6 +33,11 @@ pub(crate) enum Item {
 }
 
 impl Item {
+    /// Returns true if C code waits for no event.
+    pub(crate) const fn has_no_events(&self) -> bool {
+        matches!(self, Self::Socket(_, 0) | Self::Descriptor(_, 0))
+    }
+
     /// Returns the requested events that are ready.
     ///
     /// # Errors
@@ -53,14 +58,14 @@ impl Item {
 const EVENTS: [(c_short, c_short); 3] =
     [(POLLIN_SHORT, libc::POLLIN), (POLLOUT_SHORT, libc::POLLOUT), (POLLPRI, libc::POLLPRI)];
 
+/// Returns the events for `poll` of the operating system.
+fn system_events(events: c_short) -> c_short {
+    EVENTS.iter().filter(|(ours, _)| events & ours != 0).fold(0, |sum, (_, system)| sum | system)
+}
+
 /// Returns the requested events of a descriptor, by `poll` of the operating system.
 fn descriptor_events(descriptor: c_int, events: c_short) -> Result<c_short, Errno> {
-    let mut polled = libc::pollfd { fd: descriptor, events: 0, revents: 0 };
-    for (ours, system) in EVENTS {
-        if events & ours != 0 {
-            polled.events |= system;
-        }
-    }
+    let mut polled = libc::pollfd { fd: descriptor, events: system_events(events), revents: 0 };
     // SAFETY: The pointer is valid for one element.
     if unsafe { libc::poll(&raw mut polled, 1, 0) } < 0 {
         return Err(Errno::stored());
@@ -85,6 +90,16 @@ const POLLOUT_SHORT: c_short = 2;
 /// # Errors
 /// `ETERM`, and `EINTR` after a signal.
 pub(crate) fn wait(items: &[Item], ready: &mut Vec<c_short>, timeout: Option<Duration>) -> Result<usize, Errno> {
+    wait_by(items, ready, timeout, |left| block(items, left))
+}
+
+/// Does the same as [`wait`]. `block` waits until an item may be ready, for at most the time of its argument.
+fn wait_by(
+    items: &[Item],
+    ready: &mut Vec<c_short>,
+    timeout: Option<Duration>,
+    mut block: impl FnMut(Option<Duration>) -> Result<(), Errno>,
+) -> Result<usize, Errno> {
     let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
     loop {
         ready.clear();
@@ -96,7 +111,7 @@ pub(crate) fn wait(items: &[Item], ready: &mut Vec<c_short>, timeout: Option<Dur
         if count > 0 || left.is_some_and(|left| left.is_zero()) {
             return Ok(count);
         }
-        block(items, left)?;
+        block(left)?;
     }
 }
 
@@ -143,7 +158,11 @@ pub(crate) fn time_of(millis: c_long) -> Option<Duration> {
     u64::try_from(millis).ok().map(Duration::from_millis)
 }
 
-fn poll_items(items: &mut [zmq_pollitem_t], timeout: Option<Duration>) -> Result<c_int, Errno> {
+/// Waits as `zmq_poll` does. `wait` is [`wait`], or does the same.
+fn poll_items(
+    items: &mut [zmq_pollitem_t],
+    wait: impl FnOnce(&[Item], &mut Vec<c_short>) -> Result<usize, Errno>,
+) -> Result<c_int, Errno> {
     let to_wait = items
         .iter()
         .map(|item| {
@@ -154,11 +173,28 @@ fn poll_items(items: &mut [zmq_pollitem_t], timeout: Option<Duration>) -> Result
         })
         .collect::<Result<Vec<_>, Errno>>()?;
     let mut ready = Vec::with_capacity(items.len());
-    let count = wait(&to_wait, &mut ready, timeout)?;
+    let count = wait(&to_wait, &mut ready)?;
     for (item, events) in items.iter_mut().zip(ready) {
         item.revents = events;
     }
     Ok(c_int::try_from(count).unwrap_or(c_int::MAX))
+}
+
+/// Returns the items in the memory of C code.
+///
+/// # Errors
+/// `EFAULT`, and `EINVAL` for a negative number.
+///
+/// # Safety
+/// `items` must be null, or point to `count` elements that nothing else uses during `'a`.
+unsafe fn items_at<'a>(items: *mut zmq_pollitem_t, count: c_int) -> Result<&'a mut [zmq_pollitem_t], Errno> {
+    match usize::try_from(count) {
+        Ok(0) => Ok(&mut []),
+        Ok(_) if items.is_null() => Err(Errno::FAULT),
+        // SAFETY: As promised by the caller.
+        Ok(count) => Ok(unsafe { core::slice::from_raw_parts_mut(items, count) }),
+        Err(_) => Err(Errno::INVALID),
+    }
 }
 
 /// `zmq_poll`: waits until a socket or descriptor is ready, for at most `timeout` milliseconds; -1 for no limit.
@@ -167,19 +203,17 @@ fn poll_items(items: &mut [zmq_pollitem_t], timeout: Option<Duration>) -> Result
 /// `items` must be null, or point to `count` elements.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zmq_poll(items: *mut zmq_pollitem_t, count: c_int, timeout: c_long) -> c_int {
-    number(match usize::try_from(count) {
-        Ok(0) => poll_items(&mut [], time_of(timeout)),
-        Ok(_) if items.is_null() => Err(Errno::FAULT),
-        // SAFETY: As promised by the caller.
-        Ok(count) => poll_items(unsafe { core::slice::from_raw_parts_mut(items, count) }, time_of(timeout)),
-        Err(_) => Err(Errno::INVALID),
-    })
+    // SAFETY: As promised by the caller.
+    let items = unsafe { items_at(items, count) };
+    number(items.and_then(|items| poll_items(items, |items, ready| wait(items, ready, time_of(timeout)))))
 }
 
-/// `zmq_ppoll`: waits as `zmq_poll` does, with other signals blocked meanwhile.
+/// `zmq_ppoll`: waits as `zmq_poll` does. While it waits, the signals in `mask` are blocked instead of those that the thread blocks.
 ///
 /// # Safety
 /// As [`zmq_poll`], and `mask` must be null, or point to a set of signals.
+// libzmq has it where the operating system has `ppoll`, which changes the signals and waits in one step.
+#[cfg(not(target_vendor = "apple"))]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zmq_ppoll(
     items: *mut zmq_pollitem_t,
@@ -187,21 +221,62 @@ pub unsafe extern "C" fn zmq_ppoll(
     timeout: c_long,
     mask: *const c_void,
 ) -> c_int {
-    let Some(mask) = core::ptr::NonNull::new(mask.cast_mut().cast::<libc::sigset_t>()) else {
+    // SAFETY: As promised by the caller.
+    let Some(mask) = (unsafe { mask.cast::<libc::sigset_t>().as_ref() }) else {
         // SAFETY: As promised by the caller.
         return unsafe { zmq_poll(items, count, timeout) };
     };
-    // SAFETY: A set of signals is plain data.
-    let mut before: libc::sigset_t = unsafe { core::mem::zeroed() };
-    // SAFETY: Both pointers are valid.
-    unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, mask.as_ptr(), &raw mut before) };
     // SAFETY: As promised by the caller.
-    let result = unsafe { zmq_poll(items, count, timeout) };
-    let error = Errno::stored();
-    // SAFETY: The pointer is valid; the present set is not returned.
-    unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &raw const before, core::ptr::null_mut()) };
-    error.store();
-    result
+    let items = unsafe { items_at(items, count) };
+    number(items.and_then(|items| {
+        poll_items(items, |items, ready| {
+            let mut polled = descriptors(items)?;
+            wait_by(items, ready, time_of(timeout), |left| block_with(&mut polled, items, left, mask))
+        })
+    }))
+}
+
+/// Returns the descriptors to poll: that of `ZMQ_FD` for each socket.
+#[cfg(not(target_vendor = "apple"))]
+fn descriptors(items: &[Item]) -> Result<Vec<libc::pollfd>, Errno> {
+    let descriptor = |item: &Item| {
+        Ok(match item {
+            Item::Socket(socket, _) => {
+                libc::pollfd { fd: socket.readiness.descriptor(socket)?, events: libc::POLLIN, revents: 0 }
+            }
+            Item::Descriptor(descriptor, events) => {
+                libc::pollfd { fd: *descriptor, events: system_events(*events), revents: 0 }
+            }
+        })
+    };
+    items.iter().map(descriptor).collect()
+}
+
+/// Waits until an item may be ready, with the signals in `mask` blocked.
+#[cfg(not(target_vendor = "apple"))]
+fn block_with(
+    polled: &mut [libc::pollfd],
+    items: &[Item],
+    timeout: Option<Duration>,
+    mask: &libc::sigset_t,
+) -> Result<(), Errno> {
+    let timeout = timeout.map(|timeout| libc::timespec {
+        tv_sec: timeout.as_secs().try_into().unwrap_or(libc::time_t::MAX),
+        tv_nsec: timeout.subsec_nanos().into(),
+    });
+    let timeout = timeout.as_ref().map_or(core::ptr::null(), core::ptr::from_ref);
+    let count = libc::nfds_t::try_from(polled.len()).map_err(|_| Errno::INVALID)?;
+    // SAFETY: Each pointer is null or valid during the call, the first for as many elements.
+    if unsafe { libc::ppoll(polled.as_mut_ptr(), count, timeout, mask) } < 0 {
+        return Err(Errno::stored());
+    }
+    for item in items {
+        if let Item::Socket(socket, _) = item {
+            // Prepares the descriptor for the next change.
+            readiness::events(socket);
+        }
+    }
+    Ok(())
 }
 
 const _: () = assert!(POLLIN == POLLIN_SHORT as c_int && POLLOUT == POLLOUT_SHORT as c_int);

@@ -2,17 +2,27 @@
 
 use crate::errno::{Errno, number, status};
 use crate::handles::Table;
+use crate::options::is_thread_safe;
 use crate::poll::{Item, time_of, wait};
-use crate::socket;
+#[cfg(target_os = "linux")]
+use crate::readiness::events;
+use crate::socket::{self, Socket};
 use core::ffi::{c_int, c_long, c_short, c_void};
 use core::ptr;
+#[cfg(target_os = "linux")]
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 static POLLERS: Table<Mutex<Poller>> = Table::new();
 
 /// Sockets and descriptors that C code waits for together.
 #[derive(Debug, Default)]
-struct Poller(Vec<Registration>);
+struct Poller {
+    registrations: Vec<Registration>,
+    /// Descriptor of `zmq_poller_fd`, if C code has asked for it: an `epoll` of the descriptors of the sockets.
+    #[cfg(target_os = "linux")]
+    descriptor: Option<OwnedFd>,
+}
 
 #[derive(Debug)]
 struct Registration {
@@ -29,6 +39,18 @@ enum Target {
     Descriptor(c_int),
 }
 
+impl Target {
+    /// # Errors
+    /// `ENOTSOCK` or `EBADF`.
+    fn check(self) -> Result<(), Errno> {
+        match self {
+            Self::Socket(handle) => socket::find(ptr::without_provenance(handle)).map(drop),
+            Self::Descriptor(descriptor) if descriptor < 0 => Err(Errno(libc::EBADF)),
+            Self::Descriptor(_) => Ok(()),
+        }
+    }
+}
+
 /// `zmq_poller_event_t` of C.
 #[allow(non_camel_case_types, reason = "the name in C")]
 #[derive(Debug)]
@@ -41,6 +63,14 @@ pub struct zmq_poller_event_t {
 }
 
 impl Registration {
+    /// Returns the socket, if several threads may use it.
+    fn shared_socket(&self) -> Option<&Arc<Socket>> {
+        match &self.item {
+            Item::Socket(socket, _) if is_thread_safe(socket.kind) => Some(socket),
+            Item::Socket(..) | Item::Descriptor(..) => None,
+        }
+    }
+
     fn event(&self, events: c_short) -> zmq_poller_event_t {
         let (socket, fd) = match self.target {
             Target::Socket(handle) => (ptr::without_provenance_mut(handle), -1),
@@ -64,9 +94,9 @@ fn item(target: Target, events: c_short) -> Result<Item, Errno> {
     if events & !ALL != 0 {
         return Err(Errno::INVALID);
     }
+    target.check()?;
     match target {
         Target::Socket(handle) => Ok(Item::Socket(socket::find(ptr::without_provenance(handle))?, events)),
-        Target::Descriptor(descriptor) if descriptor < 0 => Err(Errno(libc::EBADF)),
         Target::Descriptor(descriptor) => Ok(Item::Descriptor(descriptor, events)),
     }
 }
@@ -74,32 +104,31 @@ fn item(target: Target, events: c_short) -> Result<Item, Errno> {
 fn add(poller: *const c_void, target: Target, user_data: *mut c_void, events: c_short) -> Result<(), Errno> {
     let poller = find(poller)?;
     let item = item(target, events)?;
-    let registrations = &mut lock(&poller).0;
-    if registrations.iter().any(|known| known.target == target) {
+    let mut poller = lock(&poller);
+    if poller.registrations.iter().any(|known| known.target == target) {
         return Err(Errno::INVALID);
     }
-    registrations.push(Registration { target, item, user_data: user_data.expose_provenance() });
-    Ok(())
+    poller.registrations.push(Registration { target, item, user_data: user_data.expose_provenance() });
+    poller.watch()
 }
 
 fn modify(poller: *const c_void, target: Target, events: c_short) -> Result<(), Errno> {
     let poller = find(poller)?;
     let item = item(target, events)?;
     let mut poller = lock(&poller);
-    let known = poller.0.iter_mut().find(|known| known.target == target).ok_or(Errno::INVALID)?;
+    let known = poller.registrations.iter_mut().find(|known| known.target == target).ok_or(Errno::INVALID)?;
     known.item = item;
     Ok(())
 }
 
 fn remove(poller: *const c_void, target: Target) -> Result<(), Errno> {
     let poller = find(poller)?;
-    if let Target::Socket(handle) = target {
-        socket::find(ptr::without_provenance(handle))?;
-    }
-    let registrations = &mut lock(&poller).0;
-    let before = registrations.len();
-    registrations.retain(|known| known.target != target);
-    if registrations.len() == before { Err(Errno::INVALID) } else { Ok(()) }
+    target.check()?;
+    let mut poller = lock(&poller);
+    let index = poller.registrations.iter().position(|known| known.target == target).ok_or(Errno::INVALID)?;
+    let removed = poller.registrations.remove(index);
+    poller.unwatch(&removed);
+    Ok(())
 }
 
 /// `zmq_poller_new`: creates a poller.
@@ -121,7 +150,7 @@ pub unsafe extern "C" fn zmq_poller_destroy(poller: *mut *mut c_void) -> c_int {
 /// `zmq_poller_size`: returns the number of sockets and descriptors.
 #[unsafe(no_mangle)]
 pub extern "C" fn zmq_poller_size(poller: *mut c_void) -> c_int {
-    number(find(poller).map(|poller| c_int::try_from(lock(&poller).0.len()).unwrap_or(c_int::MAX)))
+    number(find(poller).map(|poller| c_int::try_from(lock(&poller).registrations.len()).unwrap_or(c_int::MAX)))
 }
 
 /// `zmq_poller_add`: adds a socket.
@@ -165,10 +194,89 @@ pub extern "C" fn zmq_poller_remove_fd(poller: *mut c_void, fd: c_int) -> c_int 
     status(remove(poller, Target::Descriptor(fd)))
 }
 
-/// `zmq_poller_fd`: a poller has no descriptor of its own.
+/// `zmq_poller_fd`: stores a descriptor that becomes readable when a socket of the poller may be ready, until the next
+/// `zmq_poller_wait`. As in libzmq, the poller must have a socket that several threads may use; of other sockets, and of descriptors,
+/// it does not notify.
+///
+/// # Safety
+/// `fd` must be null, or valid for writes.
 #[unsafe(no_mangle)]
-pub extern "C" fn zmq_poller_fd(poller: *mut c_void, _: *mut c_int) -> c_int {
-    status(find(poller).and(Err(Errno::INVALID)))
+pub unsafe extern "C" fn zmq_poller_fd(poller: *mut c_void, fd: *mut c_int) -> c_int {
+    status(find(poller).and_then(|poller| {
+        if fd.is_null() {
+            return Err(Errno::FAULT);
+        }
+        let descriptor = lock(&poller).descriptor()?;
+        // SAFETY: As promised by the caller.
+        unsafe { fd.write(descriptor) };
+        Ok(())
+    }))
+}
+
+#[cfg(target_os = "linux")]
+impl Poller {
+    fn descriptor(&mut self) -> Result<c_int, Errno> {
+        if !self.registrations.iter().any(|known| known.shared_socket().is_some()) {
+            return Err(Errno::INVALID);
+        }
+        if self.descriptor.is_none() {
+            // SAFETY: The call takes no pointer.
+            let descriptor = unsafe { libc::epoll_create1(libc::EPOLL_CLOEXEC) };
+            if descriptor < 0 {
+                return Err(Errno::stored());
+            }
+            // SAFETY: The descriptor is new, and nothing else owns it.
+            self.descriptor = Some(unsafe { OwnedFd::from_raw_fd(descriptor) });
+            self.watch()?;
+        }
+        self.descriptor.as_ref().map(AsRawFd::as_raw_fd).ok_or(Errno::INVALID)
+    }
+
+    /// Adds the descriptors of the sockets to that of the poller.
+    fn watch(&self) -> Result<(), Errno> {
+        let Some(descriptor) = &self.descriptor else { return Ok(()) };
+        for socket in self.registrations.iter().filter_map(Registration::shared_socket) {
+            let watched = socket.readiness.descriptor(socket)?;
+            let mut event = libc::epoll_event { events: libc::EPOLLIN.cast_unsigned(), u64: 0 };
+            // A descriptor that is watched already stays so.
+            // SAFETY: Both descriptors are open, and the pointer is valid during the call.
+            unsafe { libc::epoll_ctl(descriptor.as_raw_fd(), libc::EPOLL_CTL_ADD, watched, &raw mut event) };
+        }
+        Ok(())
+    }
+
+    fn unwatch(&self, removed: &Registration) {
+        if let Some(descriptor) = &self.descriptor
+            && let Some(socket) = removed.shared_socket()
+            && let Ok(watched) = socket.readiness.descriptor(socket)
+        {
+            // SAFETY: Both descriptors are open; the call needs no event.
+            unsafe { libc::epoll_ctl(descriptor.as_raw_fd(), libc::EPOLL_CTL_DEL, watched, ptr::null_mut()) };
+        }
+    }
+
+    /// Makes the descriptor unreadable until the next change of a socket.
+    fn rearm(&self) {
+        if self.descriptor.is_some() {
+            self.registrations.iter().filter_map(Registration::shared_socket).for_each(|socket| _ = events(socket));
+        }
+    }
+}
+
+/// Only Linux has `epoll`.
+#[cfg(not(target_os = "linux"))]
+impl Poller {
+    fn descriptor(&mut self) -> Result<c_int, Errno> {
+        Err(Errno::INVALID)
+    }
+
+    fn watch(&self) -> Result<(), Errno> {
+        Ok(())
+    }
+
+    fn unwatch(&self, _: &Registration) {}
+
+    fn rearm(&self) {}
 }
 
 /// `zmq_poller_wait`: waits until a socket or descriptor is ready, and stores its event.
@@ -207,13 +315,14 @@ pub unsafe extern "C" fn zmq_poller_wait_all(
         // The sockets are found again at each call, so that the poller can change while it waits.
         let (items, targets): (Vec<_>, Vec<_>) = {
             let poller = lock(&poller);
-            let items = poller.0.iter().map(|known| match &known.item {
+            poller.rearm();
+            let items = poller.registrations.iter().map(|known| match &known.item {
                 Item::Socket(socket, events) => (Item::Socket(Arc::clone(socket), *events), known.event(0)),
                 Item::Descriptor(descriptor, events) => (Item::Descriptor(*descriptor, *events), known.event(0)),
             });
             items.unzip()
         };
-        if timeout.is_none() && items.is_empty() {
+        if timeout.is_none() && items.iter().all(Item::has_no_events) {
             // The call would never return.
             return Err(Errno::FAULT);
         }

@@ -24,7 +24,7 @@ fn run(
     let (capture, control) = (optional(capture)?, optional(control)?);
     frontend.context.check_open()?;
     for (from, to) in [(&frontend, &backend), (&backend, &frontend)] {
-        for message in from.take_ahead() {
+        for message in from.take_unread() {
             to.blocking.send(message).map_err(|error| Errno::from(&error))?;
         }
     }

@@ -27,9 +27,7 @@ pub(crate) fn events(socket: &Socket) -> c_int {
 /// Returns the events for which the socket is ready.
 pub(crate) fn ready(socket: &Socket) -> c_int {
     let handle = socket.handle();
-    let can_receive = socket.is_receiving.load(Ordering::Relaxed)
-        || socket.has_ahead.load(Ordering::Relaxed)
-        || (socket.kind.can_receive() && handle.can_recv());
+    let can_receive = socket.has_unread.load(Ordering::Relaxed) || (socket.kind.can_receive() && handle.can_recv());
     let can_send = socket.is_sending.load(Ordering::Relaxed) || (socket.kind.can_send() && handle.can_send());
     (if can_receive { POLLIN } else { 0 }) | (if can_send { POLLOUT } else { 0 })
 }

@@ -2,21 +2,22 @@
 
 use crate::context::{self, Context, ContextOptions};
 use crate::endpoint;
-use crate::errno::{Errno, pointer, status};
+use crate::errno::{Errno, number, pointer, status};
 use crate::handles::{Table, new_handle, to_pointer};
 use crate::io_thread::IoThread;
 use crate::memory;
 use crate::monitor::SocketMonitor;
 use crate::options::Values;
-use crate::readiness::Readiness;
+use crate::readiness::{POLLOUT, Readiness};
+use crate::unread::Unread;
 use core::cell::Cell;
 use core::ffi::{c_char, c_int, c_void};
 use core::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use core::time::Duration;
 use sansmq::kind::Any;
 use sansmq::mio::{self, StdListener};
-use sansmq::{Endpoint, Frame, Handle, Message, Options, Peer, SocketOption, SocketType};
-use std::collections::{BTreeMap, VecDeque};
+use sansmq::{Endpoint, Frame, Handle, Options, SocketOption, SocketType};
+use std::collections::BTreeMap;
 use std::os::fd::BorrowedFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -34,8 +35,8 @@ pub(crate) struct Socket {
     pub(crate) is_sending: AtomicBool,
     /// True if C code has received a part of a message.
     pub(crate) is_receiving: AtomicBool,
-    /// True if messages were received ahead of C code.
-    pub(crate) has_ahead: AtomicBool,
+    /// True if frames wait for C code.
+    pub(crate) has_unread: AtomicBool,
     pub(crate) frames: Mutex<Frames>,
     /// `ZMQ_SNDTIMEO` and `ZMQ_RCVTIMEO`.
     pub(crate) send_timeout: AtomicI32,
@@ -44,15 +45,12 @@ pub(crate) struct Socket {
     pub(crate) readiness: Readiness,
 }
 
-/// Frames of messages of which C code has sent or received a part.
+/// Frames between C code, which sends and receives one at a time, and the socket.
 #[derive(Debug, Default)]
 pub(crate) struct Frames {
+    /// Frames of a message of which C code has sent a part.
     pub(crate) outgoing: Vec<Frame>,
-    pub(crate) incoming: VecDeque<Frame>,
-    /// Sender of the frames in `incoming`.
-    pub(crate) sender: Option<Arc<Peer>>,
-    /// Messages that were received ahead, the next one last.
-    pub(crate) ahead: Vec<(Message, Arc<Peer>)>,
+    pub(crate) unread: Unread,
 }
 
 /// Settings of a socket that its calls seldom need.
@@ -97,7 +95,7 @@ impl Socket {
             is_closed: AtomicBool::new(false),
             is_sending: AtomicBool::new(false),
             is_receiving: AtomicBool::new(false),
-            has_ahead: AtomicBool::new(false),
+            has_unread: AtomicBool::new(false),
             frames: Mutex::default(),
             send_timeout: AtomicI32::new(-1),
             recv_timeout: AtomicI32::new(-1),
@@ -445,6 +443,30 @@ pub unsafe extern "C" fn zmq_connect_peer(socket: *mut c_void, endpoint: *const 
         error.store();
         0
     })
+}
+
+/// `zmq_socket_get_peer_state`: returns `ZMQ_POLLOUT` if the peer of a ROUTER with a routing id has room for a message, else 0.
+///
+/// # Safety
+/// `routing_id` must be null, or valid for reads of `len` bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn zmq_socket_get_peer_state(
+    socket: *mut c_void,
+    routing_id: *const c_void,
+    len: usize,
+) -> c_int {
+    number(with(socket, |socket| {
+        if socket.kind != SocketType::Router {
+            return Err(Errno::NOT_SUPPORTED);
+        }
+        // SAFETY: As promised by the caller.
+        let routing_id = unsafe { memory::bytes(routing_id, len) }?;
+        match socket.handle().can_send_to(routing_id) {
+            None => Err(Errno::HOST_UNREACHABLE),
+            Some(true) => Ok(POLLOUT),
+            Some(false) => Ok(0),
+        }
+    }))
 }
 
 /// `zmq_disconnect_peer`: ends the connection to the peer with a routing id.

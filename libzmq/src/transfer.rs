@@ -5,15 +5,14 @@ use crate::memory;
 use crate::message::{ForeignBytes, Message, zmq_msg_t};
 use crate::options::is_thread_safe;
 use crate::socket::{Socket, with_open};
+use crate::unread::Unread;
 use core::ffi::{c_int, c_void};
 use core::ptr;
 use core::sync::atomic::Ordering;
 use core::time::Duration;
 use sansmq::mio::block_on_timeout;
 use sansmq::proto::socket::Unsent;
-use sansmq::{Frame, Peer, RecvError, SendError, SocketType};
-use std::ffi::CString;
-use std::sync::Arc;
+use sansmq::{Frame, RecvError, SendError, SocketType};
 
 const DONTWAIT: c_int = 1;
 const SNDMORE: c_int = 2;
@@ -28,26 +27,6 @@ pub(crate) struct Outgoing<'a> {
 impl From<Frame> for Outgoing<'_> {
     fn from(frame: Frame) -> Self {
         Self { frame, routing_id: 0, group: &[] }
-    }
-}
-
-/// A received frame.
-pub(crate) struct Incoming {
-    pub(crate) frame: Frame,
-    pub(crate) more: bool,
-    pub(crate) sender: Option<Arc<Peer>>,
-    routing_id: u32,
-    group: Option<CString>,
-}
-
-impl Incoming {
-    pub(crate) fn into_message(self) -> Message {
-        let mut message = Message::received(self.frame, self.more, self.sender);
-        message.routing_id = self.routing_id;
-        if let Some(group) = self.group {
-            message.set_group(group);
-        }
-        message
     }
 }
 
@@ -162,92 +141,64 @@ impl Socket {
         match (self.handle().try_send(message), limit) {
             (Err(SendError::Full(message)), Limit::For(time)) => self.blocking.send_timeout(message, time),
             (Err(SendError::Full(message)), Limit::Forever) => self.blocking.send(message),
-            // libzmq takes a routing id without a body, and sends nothing.
-            (Err(SendError::Unaddressed(_)), _) => Ok(()),
+            // libzmq takes a routing id without a body, and sends nothing. So a STREAM takes a single frame.
+            (Err(SendError::Unaddressed(_) | SendError::FrameCount(_)), _) => Ok(()),
             (result, _) => result,
         }
     }
 
     /// Receives the next frame.
-    pub(crate) fn recv(&self, flags: c_int) -> Result<Incoming, Errno> {
-        if self.is_receiving.load(Ordering::Relaxed) {
-            let mut frames = self.frames();
-            if let Some(frame) = frames.incoming.pop_front() {
-                let more = !frames.incoming.is_empty();
-                self.is_receiving.store(more, Ordering::Relaxed);
-                let sender = frames.sender.clone();
-                return Ok(Incoming { frame, more, sender, routing_id: 0, group: None });
-            }
+    pub(crate) fn recv(&self, flags: c_int) -> Result<Message, Errno> {
+        if let Some(frame) = self.next_unread(&mut self.frames().unread) {
+            return Ok(frame);
         }
         let limit = limit(flags, self.recv_timeout.load(Ordering::Relaxed));
         let received = match (self.try_receive(), limit) {
+            (Ok(frame), _) => return Ok(frame),
             (Err(RecvError::Empty), Limit::For(time)) => self.blocking.recv_from_timeout(time),
             (Err(RecvError::Empty), Limit::Forever) => self.blocking.recv_from(),
-            (result, _) => result,
+            (Err(error), _) => Err(error),
         };
-        let (mut message, sender) = received.inspect_err(|_| self.readiness.rearm(self))?;
-        let (mut routing_id, mut group) = (0, None);
-        match self.kind {
-            SocketType::Server | SocketType::Peer => {
-                let id = message.pop_front().unwrap_or_default();
-                routing_id = id.as_ref().try_into().map_or(0, u32::from_be_bytes);
-            }
-            SocketType::Dish => {
-                let name = message.pop_front().unwrap_or_default();
-                // A group cannot contain a zero byte in C.
-                let name: Vec<u8> = name.iter().copied().take_while(|&byte| byte != 0).collect();
-                group = CString::new(name).ok();
-            }
-            _ => {}
-        }
-        if message.len() == 1 {
-            let frame = message.into_frames().pop().unwrap_or_default();
-            return Ok(Incoming { frame, more: false, sender: Some(sender), routing_id, group });
-        }
-        let mut rest: std::collections::VecDeque<_> = message.into_frames().into();
-        let frame = rest.pop_front().unwrap_or_default();
+        let (message, sender) = received.inspect_err(|_| self.readiness.rearm(self))?;
         let mut frames = self.frames();
-        frames.incoming = rest;
-        frames.sender = Some(Arc::clone(&sender));
-        self.is_receiving.store(true, Ordering::Relaxed);
-        Ok(Incoming { frame, more: true, sender: Some(sender), routing_id, group })
+        frames.unread.push(self.kind, message, sender);
+        self.next_unread(&mut frames.unread).ok_or(Errno::AGAIN)
+    }
+
+    /// Receives a frame without waiting, when none is unread.
+    fn try_receive(&self) -> Result<Message, RecvError> {
+        let mut frames = self.frames();
+        let unread = &mut frames.unread;
+        // Several threads may receive from the second types at once, and each must find a message that is queued.
+        if self.kind.may_recv_ahead() && !is_thread_safe(self.kind) {
+            self.handle().try_recv_many_from(unread, AHEAD)?;
+        } else {
+            let (message, sender) = self.handle().try_recv_from()?;
+            unread.push(self.kind, message, sender);
+        }
+        self.next_unread(unread).ok_or(RecvError::Empty)
+    }
+
+    /// Removes and returns the next unread frame.
+    fn next_unread(&self, unread: &mut Unread) -> Option<Message> {
+        let frame = unread.pop()?;
+        self.is_receiving.store(frame.has_more(), Ordering::Relaxed);
+        self.has_unread.store(!unread.is_empty(), Ordering::Relaxed);
+        Some(frame)
+    }
+
+    /// Removes the unread frames, and returns the messages to which they belong.
+    pub(crate) fn take_unread(&self) -> Vec<sansmq::Message> {
+        let mut frames = self.frames();
+        self.has_unread.store(false, Ordering::Relaxed);
+        self.is_receiving.store(false, Ordering::Relaxed);
+        frames.unread.take_messages()
     }
 }
 
 /// Maximum number of messages that are received ahead: the lock of the socket is taken once for all of them, so the thread that
 /// sends seldom has to wait for it.
 const AHEAD: usize = 64;
-
-impl Socket {
-    /// Receives the next message without waiting.
-    fn try_receive(&self) -> Result<(sansmq::Message, Arc<Peer>), RecvError> {
-        // Several threads may receive from these types at once, and each must find a message that is queued.
-        if !self.kind.may_recv_ahead() || is_thread_safe(self.kind) {
-            return self.handle().try_recv_from();
-        }
-        let mut frames = self.frames();
-        let ahead = &mut frames.ahead;
-        if ahead.is_empty() {
-            let received = self.handle().try_recv_many_from(ahead, AHEAD)?;
-            ahead.reverse();
-            self.has_ahead.store(received > 1, Ordering::Relaxed);
-            return ahead.pop().ok_or(RecvError::Empty);
-        }
-        let next = ahead.pop().ok_or(RecvError::Empty);
-        self.has_ahead.store(!ahead.is_empty(), Ordering::Relaxed);
-        next
-    }
-
-    /// Removes the messages that were received ahead, and what is left of a message of which C code has received a part.
-    pub(crate) fn take_ahead(&self) -> Vec<sansmq::Message> {
-        let mut frames = self.frames();
-        self.has_ahead.store(false, Ordering::Relaxed);
-        self.is_receiving.store(false, Ordering::Relaxed);
-        let rest = sansmq::Message::from_frames(frames.incoming.drain(..));
-        let ahead = frames.ahead.drain(..).rev().map(|(message, _)| message);
-        rest.into_iter().chain(ahead).collect()
-    }
-}
 
 /// Returns a length as C code receives it.
 fn length(len: usize) -> c_int {
@@ -288,9 +239,9 @@ pub unsafe extern "C" fn zmq_msg_recv(message: *mut zmq_msg_t, socket: *mut c_vo
     number(with_open(socket, |socket| {
         // SAFETY: As promised by the caller.
         let message = unsafe { Message::at(message) }?;
-        let incoming = socket.recv(flags)?;
-        let len = length(incoming.frame.len());
-        *message = incoming.into_message();
+        let received = socket.recv(flags)?;
+        let len = length(received.bytes().len());
+        *message = received;
         Ok(len)
     }))
 }
@@ -354,13 +305,14 @@ pub unsafe extern "C" fn zmq_send_const(socket: *mut c_void, data: *const c_void
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn zmq_recv(socket: *mut c_void, buffer: *mut c_void, len: usize, flags: c_int) -> c_int {
     number(with_open(socket, |socket| {
-        let incoming = socket.recv(flags)?;
-        let copied = incoming.frame.len().min(len);
+        let received = socket.recv(flags)?;
+        let bytes = received.bytes();
         if !buffer.is_null() {
+            let copied = bytes.len().min(len);
             // SAFETY: The caller has promised that `len` bytes are writable, and `copied` is not larger.
-            unsafe { ptr::copy_nonoverlapping(incoming.frame.as_ptr(), buffer.cast(), copied) };
+            unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), buffer.cast(), copied) };
         }
-        Ok(length(incoming.frame.len()))
+        Ok(length(bytes.len()))
     }))
 }
 
@@ -416,20 +368,20 @@ pub unsafe extern "C" fn zmq_recviov(
         let mut received = 0;
         let mut more = true;
         while more && received < room {
-            let incoming = socket.recv(flags)?;
-            let len = incoming.frame.len();
+            let frame = socket.recv(flags)?;
+            let len = frame.bytes().len();
             // SAFETY: `malloc` accepts every size.
             let copy = unsafe { libc::malloc(len.max(1)) };
             if copy.is_null() {
                 return Err(Errno::NO_MEMORY);
             }
             // SAFETY: The new memory has at least `len` bytes.
-            unsafe { ptr::copy_nonoverlapping(incoming.frame.as_ptr(), copy.cast(), len) };
+            unsafe { ptr::copy_nonoverlapping(frame.bytes().as_ptr(), copy.cast(), len) };
             let element = libc::iovec { iov_base: copy, iov_len: len };
             // SAFETY: The array has `room` elements, and `received` is less.
             unsafe { iov.wrapping_add(received).write(element) };
             received += 1;
-            more = incoming.more;
+            more = frame.has_more();
             // SAFETY: As promised by the caller.
             unsafe { count.write(received) };
         }

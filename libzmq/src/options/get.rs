@@ -76,8 +76,7 @@ impl Values {
             if size == size_of::<c_int>() { Ok(number.to_ne_bytes().to_vec()) } else { Err(Errno::INVALID) }
         };
         if let Some(row) = Number::find(option) {
-            let has = row.types.is_empty() || row.types.contains(&socket_type);
-            if !row.is_readable || !has || size != row.size {
+            if !row.is_readable_for(socket_type) || size != row.size {
                 return Err(Errno::INVALID);
             }
             let value = self.number(option);

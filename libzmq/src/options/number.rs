@@ -68,6 +68,17 @@ pub(super) struct Number {
 }
 
 impl Number {
+    /// Returns true if sockets of this type have the option.
+    pub(super) fn exists_for(&self, socket_type: SocketType) -> bool {
+        self.types.is_empty() || self.types.contains(&socket_type)
+    }
+
+    /// Returns true if the option of sockets of this type can be read.
+    pub(super) fn is_readable_for(&self, socket_type: SocketType) -> bool {
+        // libzmq returns the default of this option for the types that do not have it.
+        self.is_readable && (self.exists_for(socket_type) || self.option == ROUTER_NOTIFY)
+    }
+
     pub(super) fn find(option: c_int) -> Option<&'static Self> {
         NUMBERS.iter().find(|row| row.option == option)
     }
@@ -276,7 +287,7 @@ impl Values {
         let text = |option| String::from_utf8(self.text(option).to_vec()).ok();
         let proxy = text(SOCKS_PROXY).filter(|proxy| !proxy.is_empty())?;
         match text(SOCKS_USERNAME).filter(|user| !user.is_empty()) {
-            Some(user) => Some(SocketOption::SocksProxyAs(proxy, user, text(SOCKS_PASSWORD)?)),
+            Some(user) => Some(SocketOption::SocksProxyAs(proxy, user, text(SOCKS_PASSWORD).unwrap_or_default())),
             None => Some(SocketOption::SocksProxy(proxy)),
         }
     }

@@ -84,7 +84,7 @@ fn subscription(changed: Result<(), SubscribeError>) -> Result<(), Errno> {
 
 impl Values {
     fn set_number(&mut self, row: &Number, value: &[u8], socket_type: SocketType) -> Result<Vec<SocketOption>, Errno> {
-        if !row.types.is_empty() && !row.types.contains(&socket_type) {
+        if !row.exists_for(socket_type) {
             return Err(Errno::INVALID);
         }
         let number = match value.len() {
@@ -112,8 +112,12 @@ impl Values {
     fn remove(&mut self, option: c_int) -> Result<Vec<SocketOption>, Errno> {
         match option {
             PLAIN_USERNAME | PLAIN_PASSWORD => self.mechanism = MechanismKind::Null,
+            SOCKS_USERNAME | SOCKS_PASSWORD => {
+                self.bytes.remove(&option);
+                return Ok(self.effect(option));
+            }
             // A proxy stays in use once it is set: sansmq has no option to remove it.
-            SOCKS_PROXY | SOCKS_USERNAME | SOCKS_PASSWORD if !self.bytes.contains_key(&SOCKS_PROXY) => {}
+            SOCKS_PROXY if !self.bytes.contains_key(&SOCKS_PROXY) => {}
             XPUB_WELCOME_MSG | HELLO_MSG | DISCONNECT_MSG | HICCUP_MSG if !self.bytes.contains_key(&option) => {}
             _ => return Err(Errno::INVALID),
         }
@@ -155,6 +159,7 @@ impl Values {
                 None
             }
             SOCKS_PROXY if value.is_empty() => return Err(Errno::INVALID),
+            SOCKS_USERNAME | SOCKS_PASSWORD if value.is_empty() => return self.remove(option),
             SOCKS_PROXY | SOCKS_USERNAME | SOCKS_PASSWORD if value.len() <= 255 => {
                 self.bytes.insert(option, value.to_vec());
                 return Ok(self.effect(option));
